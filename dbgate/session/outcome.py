@@ -1,0 +1,46 @@
+"""What a session wants done: the effects of one input, carried out by the driver in this order.
+
+1. `events` go to the local audit log (nothing below happens if that fails);
+2. `to_upstream` and `to_client` are written, one write each;
+3. `wishes` are fulfilled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from dbgate.audit.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshCatalog:
+    """The session waits: read the catalog again (joining a refresh under way), then call `policy_changed`."""
+
+    missing: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogChanged:
+    """A statement changed the database's structure: refresh the catalog soon. Nobody waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSession:
+    """Close both connections after the bytes are out. `reason` is for the audit and the log, never for the client."""
+
+    reason: str
+
+
+Wish: TypeAlias = RefreshCatalog | CatalogChanged | CloseSession
+
+
+@dataclass(slots=True)
+class Outcome:
+    """`hold_client`: stop reading from the client until an outcome says False."""
+
+    to_client: bytes = b""
+    to_upstream: bytes = b""
+    events: list[Event] = field(default_factory=list)
+    wishes: list[Wish] = field(default_factory=list)
+    hold_client: bool = False

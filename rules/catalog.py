@@ -1,0 +1,128 @@
+"""What the database holds, as values: relations, columns, types, functions.
+
+`dbgate.catalog` reads a live server into these; `rules.postgres.ddl` builds them from DDL for rule tests.
+A Catalog never changes; a refresh makes a new one, and `version` tells them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`type` is the plain type's name as format_type prints it without modifiers: `text`, `integer`,
+    `character varying`, `jsonb`, `timestamp with time zone`, `integer[]`, `hr.mood`."""
+
+    name: str
+    number: int
+    type: str
+    type_oid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """`kind` as pg_class.relkind: r table, p partitioned, v view, m materialized view, f foreign table, S sequence,
+    c composite type. `definition`: the view's query. `parents`: OIDs it inherits from or is a partition of."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    columns: tuple[Column, ...] = ()
+    definition: str | None = None
+    parents: tuple[int, ...] = ()
+    triggers: bool = False
+
+    @property
+    def qualified(self) -> tuple[str, str]:
+        return (self.schema, self.name)
+
+    def column(self, name: str) -> Column | None:
+        return next((c for c in self.columns if c.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One overload. `kind` as pg_proc.prokind: f function, p procedure, a aggregate, w window."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str = "f"
+    argument_types: tuple[str, ...] = ()
+    result: str = ""
+    #: names of OUT/TABLE columns, or of the composite result's columns, where the function returns a row type
+    result_columns: tuple[str, ...] = ()
+    returns_set: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """`kind` as pg_type.typtype: b base, c composite, d domain, e enum, p pseudo, r range, m multirange."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    category: str = ""  # pg_type.typcategory: S string, N numeric, D date/time, A array ...
+    element: int = 0  # OID of an array's element, a range's subtype or a domain's base type
+    labels: tuple[str, ...] = ()  # an enum's
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """One database's contents at one moment."""
+
+    version: str
+    relations: tuple[Relation, ...] = ()
+    functions: tuple[Function, ...] = ()
+    types: tuple[Type, ...] = ()
+    schemas: frozenset[str] = frozenset({"public", "pg_catalog"})
+    user_operators: frozenset[str] = frozenset()  # symbols of operators that are not built in
+    user_casts: frozenset[tuple[int, int]] = frozenset()  # (source OID, target OID) of casts by user functions
+    server_version: int = 170000
+    built_in_functions: Mapping[str, tuple[Function, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def by_name(self) -> dict[tuple[str, str], Relation]:
+        return {r.qualified: r for r in self.relations}
+
+    @cached_property
+    def by_oid(self) -> dict[int, Relation]:
+        return {r.oid: r for r in self.relations}
+
+    @cached_property
+    def type_by_oid(self) -> dict[int, Type]:
+        return {t.oid: t for t in self.types}
+
+    @cached_property
+    def children(self) -> dict[int, tuple[Relation, ...]]:
+        """Direct children (inheritance, partitions) by the parent's OID."""
+        found: dict[int, list[Relation]] = {}
+        for relation in self.relations:
+            for parent in relation.parents:
+                found.setdefault(parent, []).append(relation)
+        return {oid: tuple(rs) for oid, rs in found.items()}
+
+    @cached_property
+    def functions_by_name(self) -> dict[str, tuple[Function, ...]]:
+        """User-defined functions (any schema but pg_catalog and information_schema) by bare name."""
+        return _group(self.functions)
+
+    def find(self, name: tuple[str, ...], search_path: Iterable[str]) -> Relation | None:
+        """The relation a name means: schema-qualified exactly, else the first match along the search path."""
+        if len(name) == 3:
+            name = name[1:]
+        if len(name) == 2:
+            return self.by_name.get((name[0], name[1]))
+        return next((r for s in search_path if (r := self.by_name.get((s, name[0])))), None)
+
+
+def _group(functions: Iterable[Function]) -> dict[str, tuple[Function, ...]]:
+    found: dict[str, list[Function]] = {}
+    for function in functions:
+        found.setdefault(function.name, []).append(function)
+    return {name: tuple(fs) for name, fs in found.items()}
