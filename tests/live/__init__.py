@@ -1,0 +1,1 @@
+"""Real servers, real drivers: what the unit tests cannot prove."""
