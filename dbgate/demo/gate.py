@@ -1,0 +1,161 @@
+"""The demo's gate: a settings file, and `dbgate serve` on it as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import queue
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from dbgate.demo.company import DATABASE, OWNER, text_of
+from dbgate.demo.embedded_postgres import HOST, EmbeddedPostgres, free_port
+from protocols.postgres.scram import Verifier
+
+AGENT = "agent"
+START_LIMIT = 30.0
+STOP_LIMIT = 20.0
+
+SETTINGS = """\
+# The demo's gate. Relative paths are meant from this file's folder.
+gate:
+  name: demo
+  listen: {host}:{port}
+  directory: ./dbgate-data          # the local audit log, the control socket and the embedded ClickHouse
+  drain: 2s
+control:
+  listen: {host}:{control_port}          # /health /ready /metrics
+databases:
+  {database}:
+    upstream:
+      host: {host}
+      port: {upstream_port}
+      user: {owner}
+      password: {{env: SHOP_PASSWORD}}    # agents never see it
+    rules: [rulebook.yaml]
+users:
+  {agent}:                            # made with `dbgate user verifier`: the password itself is nowhere
+    role: agent
+    verifier: "{verifier}"
+    databases: [{database}]
+"""
+
+
+class GateFailed(RuntimeError):
+    """`dbgate serve` did not come up; the text holds its last words."""
+
+
+@dataclass(slots=True)
+class DemoGate:
+    """The gate in `directory`, before `server`. `password`: the agent's."""
+
+    directory: Path
+    server: EmbeddedPostgres
+    upstream_password: str
+    port: int = 0
+    control_port: int = 0
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    _process: subprocess.Popen[str] | None = None
+
+    @property
+    def settings(self) -> Path:
+        return self.directory / "dbgate.yaml"
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "serve.log"
+
+    def dsn(self) -> str:
+        return f"postgresql://{AGENT}:{self.password}@{HOST}:{self.port}/{DATABASE}"
+
+    def __enter__(self) -> Self:
+        try:
+            self._write()
+            self._serve()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """SIGTERM, which drains and writes the audit log out."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_LIMIT)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+        self._process = None
+
+    def run(self, *arguments: str) -> str:
+        """Another `dbgate` command on the same settings: its standard output. Raises GateFailed."""
+        command = [sys.executable, "-m", "dbgate", *arguments]
+        done = subprocess.run(command, cwd=self.directory, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise GateFailed(f"dbgate {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr.strip()}")
+        return done.stdout
+
+    def _write(self) -> None:
+        """The settings are new each time; a rulebook that is already there is the user's own and stays."""
+        self.port, self.control_port = free_port(), free_port()
+        self.settings.write_text(
+            SETTINGS.format(
+                host=HOST,
+                port=self.port,
+                control_port=self.control_port,
+                upstream_port=self.server.port,
+                database=DATABASE,
+                owner=OWNER,
+                agent=AGENT,
+                verifier=Verifier.make(self.password, os.urandom(16)).encode(),
+            )
+        )
+        for name in ("rulebook.yaml", "rulebook.test.yaml", "company.sql"):
+            if not (self.directory / name).exists():
+                (self.directory / name).write_text(text_of(name))
+
+    def _serve(self) -> None:
+        with self.log.open("w") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "dbgate", "serve", "--config", str(self.settings)],
+                env={**os.environ, "SHOP_PASSWORD": self.upstream_password},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        assert self._process.stdout is not None
+        line = _first_line(self._process.stdout)
+        if not line.startswith("ready:"):
+            raise GateFailed(f"dbgate serve did not start:\n{line}{self.log.read_text()}")
+
+
+def _first_line(stream: IO[str]) -> str:
+    """The first line of a program's output, empty when it ends or stays silent. What follows is read and dropped."""
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def drain() -> None:
+        with stream:
+            lines.put(stream.readline())
+            for _ in stream:
+                pass
+
+    threading.Thread(target=drain, daemon=True).start()
+    try:
+        return lines.get(timeout=START_LIMIT)
+    except queue.Empty:
+        return ""
