@@ -18,7 +18,7 @@ MAX_LENGTH = 0x3FFFFFFF  # the server's own limit, 1 GiB - 1 (MaxAllocSize)
 def split(buffer: bytes, position: int, max_length: int) -> tuple[list[tuple[int, int, int]], int]:
     """Return `([(kind, start, end), ...], consumed)` for the complete messages in `buffer[position:]`.
 
-    `buffer[start:end]` is a whole message, its payload starts at `start + HEADER_SIZE`; `consumed` is the position after
+    `buffer[start:end]` is one message, its payload starts at `start + HEADER_SIZE`; `consumed` is the position after
     the last one. `max_length` limits the length field (payload + 4). A length below 4 or above the limit raises
     `PeerError` before the rest of the message is waited for.
     """
