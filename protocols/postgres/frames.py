@@ -51,3 +51,14 @@ def message(kind: bytes, payload: bytes) -> bytes:
     if length > MAX_LENGTH:
         raise UsageError(f"a message of {length} bytes is longer than the protocol allows ({MAX_LENGTH})")
     return HEADER.pack(kind[0], length) + payload
+
+
+def first(buffer: bytes, position: int, max_length: int) -> tuple[int, int, int] | None:
+    """`(kind, start, end)` of the one message at `position`, or None while it is incomplete. Errors as for `split`."""
+    if len(buffer) - position < HEADER_SIZE:
+        return None
+    kind, length = HEADER.unpack_from(buffer, position)
+    if length < LENGTH_SIZE or length > max_length:
+        raise bad_length(kind, length, max_length)
+    end = position + 1 + length
+    return (kind, position, end) if end <= len(buffer) else None
