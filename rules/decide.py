@@ -1,0 +1,164 @@
+"""Facts + one role's rules -> a decision. Pure; the order of rules never matters.
+
+Refuse beats allow; the strongest mask wins; what no rule allows is refused. LAWS is asked in order only so that the
+most telling of several refusals is the one that the client reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from rules.book.model import Allow, Deny, Rule
+from rules.decision import Decision, Refusal, Verdict
+from rules.denying import REFUSED, deny_match, deny_refusal
+from rules.facts import Facts
+from rules.granting import covers_table, grants, grants_everywhere, ungranted
+from rules.hiding import hides, masked_copy_out, masked_sources, misused_mask, output_masks, reshaping, revealing_plan
+from rules.roles import RoleView, covering
+from rules.settings_policy import objection
+from rules.touching import direct_tables, read_columns, show_table, statement_words, use_words
+from rules.tree import Unparsable
+
+Law = Callable[[Facts, RoleView], Refusal | None]
+
+UNKNOWN_RELATION: Final = "dbgate:unknown-relation"
+SETTING: Final = "dbgate:setting"
+CATALOG_KINDS: Final = frozenset({"create", "alter", "drop", "do", "call"})
+#: codes whose SQLSTATE clients know from the server
+SQLSTATES: Final = {"syntax": "42601", "length": "54000", "encoding": "22021", "internal": "XX000"}
+
+
+def decide(facts: Facts, view: RoleView) -> Decision:
+    """What happens to one statement of this role."""
+    refusal = next((found for law in LAWS if (found := law(facts, view)) is not None), None)
+    if refusal is not None:
+        return _refused(facts, view, refusal)
+    masks = output_masks(facts, view)
+    masked = masked_sources(facts, view) if masks else ()
+    applied = {rule.id for column in masked for rule, _ in view.maskings(column)}
+    return Decision(
+        verdict=Verdict.ALLOW,
+        kind=facts.kind,
+        detail=facts.detail,
+        rules=(*grants(facts, view), *sorted(applied)),
+        observed=observed(facts, view),
+        masks=masks,
+        width=None if facts.outputs is None else len(facts.outputs),
+        hides=hides(facts, view),
+        tables=touched_tables(facts),
+        columns=touched_columns(facts),
+        masked_columns=tuple(str(column) for column in masked),
+        settings=facts.settings,
+        defines=facts.defines,
+        runs=facts.runs,
+        drops=facts.drops,
+        changes_catalog=facts.kind in CATALOG_KINDS,
+        start=facts.start,
+        end=facts.end,
+    )
+
+
+def _refused(facts: Facts, view: RoleView, refusal: Refusal) -> Decision:
+    return Decision(
+        verdict=Verdict.REFUSE,
+        kind=facts.kind,
+        detail=facts.detail,
+        refusal=refusal,
+        rules=(refusal.rule,),
+        observed=observed(facts, view),
+        hides=view.hides_data,
+        tables=touched_tables(facts),
+        columns=touched_columns(facts),
+        missing=facts.missing if refusal.rule == UNKNOWN_RELATION else (),
+        start=facts.start,
+        end=facts.end,
+    )
+
+
+def touched_tables(facts: Facts) -> tuple[str, ...]:
+    return tuple(sorted({show_table(use.table) for use in facts.tables}))
+
+
+def touched_columns(facts: Facts) -> tuple[str, ...]:
+    return tuple(str(column) for column in sorted(read_columns(facts)))
+
+
+# ---------------------------------------------------------------- laws
+
+
+def _problem(facts: Facts, view: RoleView) -> Refusal | None:
+    return None if facts.problem is None else problem_refusal(facts.problem)
+
+
+def problem_refusal(problem: Unparsable) -> Refusal:
+    """A text that the gate will not vouch for: refused for every role."""
+    hint = problem.mend or "write the statement another way"
+    rule = f"dbgate:{problem.code}"
+    return Refusal(rule, REFUSED, f"{rule}: {problem.reason}", hint, SQLSTATES.get(problem.code, "42501"))
+
+
+def _denied(facts: Facts, view: RoleView) -> Refusal | None:
+    matched = ((rule, deny, deny_match(deny, facts, view)) for rule, deny in view.denies)
+    found = [(rule, deny, touched) for rule, deny, touched in matched if touched is not None]
+    if not found:
+        return None
+    rule, deny, touched = min(found, key=lambda match: match[0].id)
+    return deny_refusal(rule, deny, touched, facts, view)
+
+
+def _setting(facts: Facts, view: RoleView) -> Refusal | None:
+    reasons = (objection(setting, unrestricted=view.unrestricted) for setting in facts.settings)
+    reason = next((r for r in reasons if r is not None), None)
+    return None if reason is None else Refusal(SETTING, REFUSED, f"{SETTING}: {reason}", "go on without this SET")
+
+
+def _unknown_relation(facts: Facts, view: RoleView) -> Refusal | None:
+    """An unrestricted role with a rule for all tables may name what the catalog does not show: the server will say."""
+    if not facts.missing or (view.unrestricted and grants_everywhere(facts.kind, view)):
+        return None
+    names = ", ".join(f'"{".".join(name)}"' for name in facts.missing)
+    return Refusal(UNKNOWN_RELATION, REFUSED, f"relation {names} does not exist or is not known to the gate",
+                   "check the name, or qualify it with its schema", "42P01")  # fmt: skip
+
+
+LAWS: Final[tuple[Law, ...]] = (
+    _problem,
+    _denied,
+    _setting,
+    reshaping,
+    masked_copy_out,
+    misused_mask,
+    _unknown_relation,
+    ungranted,
+    revealing_plan,
+)
+
+
+# ---------------------------------------------------------------- observed rules
+
+
+def observed(facts: Facts, view: RoleView) -> tuple[str, ...]:
+    """The rules in mode observe that would have taken part."""
+    return tuple(sorted(rule.id for rule in view.observed if would_match(rule, facts, view)))
+
+
+def would_match(rule: Rule, facts: Facts, view: RoleView) -> bool:
+    verb = rule.verb
+    if facts.problem is not None:
+        return False
+    if isinstance(verb, Deny):
+        return deny_match(verb, facts, view) is not None
+    if isinstance(verb, Allow):
+        return allow_concerns(verb, facts)
+    return any(covering([(rule, verb)], view.ancestry(column)) for column in read_columns(facts))
+
+
+def allow_concerns(allow: Allow, facts: Facts) -> bool:
+    """Whether an allow rule speaks of the statement: of one of its table uses, of its kind, or of a function."""
+    uses = direct_tables(facts)
+    if any(use_words(u, facts.kind) & allow.statements and covers_table(allow, u.table) for u in uses):
+        return True
+    if any(pattern.matches_function(f) for f in facts.functions for pattern in allow.functions):
+        return True
+    return not uses and bool(statement_words(facts) & allow.statements)

@@ -1,0 +1,162 @@
+"""Masked columns in a statement: which outputs are masked, and which uses would get round a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from rules.book.model import Masking, Predicates, Rule
+from rules.decision import Mask, MaskKind, Refusal
+from rules.denying import REFUSED
+from rules.facts import ColumnId, Facts, FunctionRisk, OutputColumn, Use
+from rules.roles import RoleView, strongest
+from rules.taxonomy import BASELINE
+from rules.touching import direct_tables, show_table
+from rules.tree import Access
+
+#: what a mask's `predicates` permits; a use that is no key may always be
+PERMITTED: Final[dict[Use, frozenset[Predicates]]] = {
+    Use.FILTER: frozenset({Predicates.ANY}),
+    Use.ORDER: frozenset({Predicates.ANY}),
+    Use.EQUALITY: frozenset({Predicates.ANY, Predicates.EQUALITY}),
+    Use.JOIN: frozenset({Predicates.ANY, Predicates.EQUALITY}),
+    Use.GROUP: frozenset({Predicates.ANY, Predicates.EQUALITY}),
+    Use.COPY: frozenset(),
+}
+
+_USE_WORDS: Final[dict[Use, str]] = {
+    Use.FILTER: "is masked and may not be used in a condition",
+    Use.ORDER: "is masked and may not be sorted by",
+    Use.EQUALITY: "is masked and may not be compared",
+    Use.JOIN: "is masked and may not be joined on",
+    Use.GROUP: "is masked and may not be grouped by or compared (GROUP BY, DISTINCT, UNION)",
+    Use.COPY: "is masked and its value may not be written elsewhere, where the mask would not hold",
+}
+
+#: statements that are programs: what they do is not in their text's lineage
+OPAQUE_OBJECTS: Final = (
+    "FUNCTION", "PROCEDURE", "ROUTINE", "TRIGGER", "EVENT TRIGGER", "RULE", "AGGREGATE", "OPERATOR", "CAST", "LANGUAGE",
+    "EXTENSION", "TRANSFORM", "CONVERSION", "SUBSCRIPTION", "PUBLICATION", "SERVER", "FOREIGN", "USER MAPPING",
+    "ACCESS METHOD", "POLICY", "TYPE", "DOMAIN",
+)  # fmt: skip
+STRUCTURE: Final = "dbgate:structure"
+EXPLAIN: Final = "dbgate:explain"
+COPY_OUT: Final = "dbgate:copy"
+
+
+# ---------------------------------------------------------------- outputs
+
+
+def output_masks(facts: Facts, view: RoleView) -> tuple[Mask | None, ...] | None:
+    """One entry for each output column; None when none is masked."""
+    if facts.outputs is None or not view.masks:
+        return None
+    masks = tuple(_output_mask(output, view) for output in facts.outputs)
+    return masks if any(masks) else None
+
+
+def _output_mask(output: OutputColumn, view: RoleView) -> Mask | None:
+    """A column returned as it is gets the strongest of its masks; whatever is computed from one is redacted."""
+    mask = strongest(m for column in output.sources for m in view.maskings(column))
+    if mask is None or output.direct or mask.kind is MaskKind.NULL:
+        return mask
+    return Mask(MaskKind.REDACT, rule=mask.rule)
+
+
+def masked_sources(facts: Facts, view: RoleView) -> tuple[ColumnId, ...]:
+    """The masked columns whose values would show in the rows."""
+    found = {source for output in facts.outputs or () for source in output.sources}
+    return tuple(sorted(column for column in found if view.maskings(column)))
+
+
+# ---------------------------------------------------------------- uses
+
+
+def misused_mask(facts: Facts, view: RoleView) -> Refusal | None:
+    """A masked column in a place from which its value could be guessed or carried off."""
+    for column, use in sorted(_uses(facts), key=lambda pair: (pair[0], pair[1].value)):
+        permitted = PERMITTED.get(use)
+        if permitted is None:
+            continue
+        broken = [(r, m) for r, m in view.maskings(column) if m.predicates not in permitted]
+        if broken:
+            return _misuse_refusal(column, use, broken)
+    return None
+
+
+def _uses(facts: Facts) -> set[tuple[ColumnId, Use]]:
+    found = {(use.column, use.use) for use in facts.uses}
+    found.update((source, Use.COPY) for _, sources in facts.copies for source in sources)
+    return found
+
+
+def _misuse_refusal(column: ColumnId, use: Use, broken: Iterable[tuple[Rule, Masking]]) -> Refusal:
+    rule, masking = min(broken, key=lambda pair: pair[0].id)
+    detail = f'rule "{rule.id}" ({rule.place}): column {column} {_USE_WORDS[use]}'
+    hint = rule.instead or _misuse_mend(column, use, masking)
+    return Refusal(rule.id, REFUSED, f"{detail}; {rule.message}" if rule.message else detail, hint)
+
+
+def _misuse_mend(column: ColumnId, use: Use, masking: Masking) -> str:
+    if use is Use.COPY:
+        return f"leave {column} out of what is written"
+    if masking.predicates is Predicates.EQUALITY:
+        return f"compare {column} for equality only, or leave it out of conditions and ORDER BY"
+    return f"use {column} in the select list only; filter, join, group and sort by other columns, such as a key"
+
+
+# ---------------------------------------------------------------- ways round
+
+
+def masked_copy_out(facts: Facts, view: RoleView) -> Refusal | None:
+    """COPY ... TO STDOUT of masked columns."""
+    if facts.kind != "copy_out":
+        return None
+    masked = masked_sources(facts, view)
+    if not masked:
+        return None
+    rule = min(r.id for column in masked for r, _ in view.maskings(column))
+    names = ", ".join(str(column) for column in masked)
+    detail = f'rule "{rule}" masks {names}, and COPY does not mask'
+    return Refusal(COPY_OUT, REFUSED, detail, f"use SELECT, which returns masked values, or COPY without {names}")
+
+
+def revealing_plan(facts: Facts, view: RoleView) -> Refusal | None:
+    """A plan shows statistics and constants computed from hidden data."""
+    if facts.kind != "explain" or not hides(facts, view):
+        return None
+    hidden = sorted({show_table(use.table) for use in facts.tables if view.hides_in(use.table)})
+    what = f"of {', '.join(hidden)}, where columns are hidden" if hidden else "of functions or writes"
+    detail = f'the plan {what} from role "{view.role}", would show what is in the data'
+    return Refusal(EXPLAIN, REFUSED, detail, "run the statement itself, or EXPLAIN one that leaves these tables out")
+
+
+def reshaping(facts: Facts, view: RoleView) -> Refusal | None:
+    """Programs, and structure changes by which a column would shed the rule that hides it."""
+    if not view.unrestricted and (facts.kind == "do" or _makes_program(facts)):
+        words = facts.detail or facts.kind.upper()
+        detail = f'{words} runs or defines code that the rules for role "{view.role}" cannot see into'
+        return Refusal(STRUCTURE, REFUSED, detail, "run its statements one by one")
+    if not view.hides_data:
+        return None
+    tables = [u.table for u in direct_tables(facts) if u.access is Access.ALTER and view.hides_in(u.table)]
+    if not tables:
+        return None
+    detail = f'{show_table(tables[0])} has columns that are hidden from role "{view.role}"; changed, they could show'
+    return Refusal(STRUCTURE, REFUSED, detail, "ask a database administrator to change the table")
+
+
+def _makes_program(facts: Facts) -> bool:
+    if facts.kind not in ("create", "alter"):
+        return False
+    words = facts.detail.upper().replace("OR REPLACE ", "").replace("CONSTRAINT ", "").split(" ", 1)
+    return len(words) == 2 and words[1].startswith(OPAQUE_OBJECTS)
+
+
+def hides(facts: Facts, view: RoleView) -> bool:
+    """Whether the server's own texts about the statement could carry data that the role may not see whole."""
+    if not view.hides_data or facts.kind in BASELINE:
+        return False
+    if any(use.access is not Access.SELECT or view.hides_in(use.table) for use in facts.tables):
+        return True
+    return any(function.risk is not FunctionRisk.PURE for function in facts.functions)

@@ -1,0 +1,126 @@
+"""One role's view of a rulebook: its rules sorted by verb, and what they hide in one catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from rules.book.model import Allow, Deny, Masking, Rule, Rulebook
+from rules.catalog import Catalog, Relation
+from rules.decision import Mask, MaskKind
+from rules.facts import ColumnId, TableId
+
+STRENGTH: dict[MaskKind, int] = {kind: rank for rank, kind in enumerate(MaskKind)}
+
+
+def nothing_readable(schema: str, name: str) -> bool:
+    return False
+
+
+class RoleView:
+    """`readable(schema, name)`: whether a system catalog may be read without a rule.
+
+    A rule on a table or column holds for its inheritance children and partitions as well: `ancestry` gives the
+    names by which deny and mask rules may mean it. `unrestricted`: no enforced deny or mask rule applies, so there
+    is nothing to get round."""
+
+    def __init__(self, rulebook: Rulebook, role: str, catalog: Catalog,
+                 readable: Callable[[str, str], bool] = nothing_readable) -> None:  # fmt: skip
+        self.role = role
+        self.catalog = catalog
+        self.readable = readable
+        self.rules = tuple(rule for rule in rulebook.rules if rule.applies_to(role))
+        self.observed = tuple(rule for rule in self.rules if rule.observe)
+        enforced = [rule for rule in self.rules if not rule.observe]
+        self.allows = tuple((rule, rule.verb) for rule in enforced if isinstance(rule.verb, Allow))
+        self.denies = tuple((rule, rule.verb) for rule in enforced if isinstance(rule.verb, Deny))
+        self.masks = tuple((rule, rule.verb) for rule in enforced if isinstance(rule.verb, Masking))
+        self.unrestricted = not self.denies and not self.masks
+        self.hides_data = bool(self.masks) or any(d.tables or d.columns for _, d in self.denies)
+        self._maskings: dict[ColumnId, tuple[tuple[Rule, Masking], ...]] = {}
+        self._hidden: dict[TableId, bool] = {}
+
+    # ------------------------------------------------------------ names
+
+    def table_ancestry(self, table: TableId) -> tuple[TableId, ...]:
+        """The table and every table it inherits from or is a partition of."""
+        relation = self.catalog.by_name.get(table)
+        return (table,) if relation is None else tuple(r.qualified for r in with_parents(self.catalog, relation))
+
+    def ancestry(self, column: ColumnId) -> tuple[ColumnId, ...]:
+        """The column and those of the same name in the table's parents."""
+        return tuple(ColumnId(schema, table, column.column) for schema, table in self.table_ancestry(column.table_id))
+
+    # ------------------------------------------------------------ masks
+
+    def maskings(self, column: ColumnId) -> tuple[tuple[Rule, Masking], ...]:
+        """The mask rules that cover a column."""
+        found = self._maskings.get(column)
+        if found is None:
+            found = self._maskings[column] = covering(self.masks, self.ancestry(column))
+        return found
+
+    def mask_of(self, column: ColumnId) -> Mask | None:
+        return strongest(self.maskings(column))
+
+    # ------------------------------------------------------------ what is hidden
+
+    def denied_column(self, column: ColumnId) -> Rule | None:
+        """A rule by which reading this column is refused whatever the statement."""
+        names = self.ancestry(column)
+        tables = [name.table_id for name in names]
+        for rule, deny in self.denies:
+            if not concerns_reading(deny):
+                continue
+            if deny.columns is not None and not any(p.matches(n) for p in deny.columns for n in names):
+                continue
+            if deny.tables is None or any(p.matches_table(t) for p in deny.tables for t in tables):
+                return rule
+        return None
+
+    def hides_in(self, table: TableId) -> bool:
+        """Whether the table has a column that this role sees masked or may not see."""
+        found = self._hidden.get(table)
+        if found is None:
+            found = self._hidden[table] = self._has_hidden(table)
+        return found
+
+    def _has_hidden(self, table: TableId) -> bool:
+        relation = self.catalog.by_name.get(table)
+        if relation is None:
+            return self.hides_data
+        columns = (ColumnId(*table, column.name) for column in relation.columns)
+        return any(self.maskings(c) or self.denied_column(c) is not None for c in columns)
+
+
+def concerns_reading(deny: Deny) -> bool:
+    """A deny rule that hides data: it names tables or columns and does not speak of certain writes only."""
+    if deny.functions is not None or deny.without is not None or (deny.tables is None and deny.columns is None):
+        return False
+    return deny.statements is None or "select" in deny.statements
+
+
+def covering(masks: Iterable[tuple[Rule, Masking]], names: tuple[ColumnId, ...]) -> tuple[tuple[Rule, Masking], ...]:
+    return tuple((r, m) for r, m in masks if any(p.matches(n) for p in m.columns for n in names))
+
+
+def strongest(maskings: Iterable[tuple[Rule, Masking]]) -> Mask | None:
+    """The strongest mask of several: by kind, then by fewer characters kept, then by rule id (order never matters)."""
+    masks = [Mask(m.mask.kind, m.mask.keep, rule.id) for rule, m in maskings]
+    return min(masks, key=weakness, default=None)
+
+
+def weakness(mask: Mask) -> tuple[int, int, str]:
+    """Sorts the strongest first."""
+    return (-STRENGTH[mask.kind], mask.keep, mask.rule)
+
+
+def with_parents(catalog: Catalog, relation: Relation) -> Iterator[Relation]:
+    """The relation, then everything above it, each once."""
+    seen: set[int] = set()
+    waiting = [relation]
+    while waiting:
+        current = waiting.pop()
+        if current.oid not in seen:
+            seen.add(current.oid)
+            yield current
+            waiting.extend(catalog.by_oid[oid] for oid in current.parents if oid in catalog.by_oid)
