@@ -75,7 +75,7 @@ def tables(world: str) -> dict[str, list[Row]]:
             (
                 n,
                 1 + n % CUSTOMERS,
-                day + datetime.timedelta(days=n),
+                _day(n),
                 ("new", "paid", "sent")[n % 3],
                 f"{n * 7}.50",
                 None,
