@@ -136,6 +136,11 @@ def fits(kind: MaskKind, type_name: str) -> bool:
     return family(type_name) in FITTING[kind]
 
 
+#: OIDs of built-in types (pg_type.dat), which a catalog of user-defined types need not list
+_BUILT_IN: Final = {16: "boolean", 17: "bytea", 19: "name", 20: "bigint", 21: "smallint", 23: "integer", 25: "text",
+                    114: "json", 1042: "character", 1043: "character varying", 2950: "uuid", 3802: "jsonb"}  # fmt: skip
+
+
 def base_type(catalog: Catalog, column: Column) -> str:
     """The column's type with domains followed down to the type they rest on."""
     found = catalog.type_by_oid.get(column.type_oid)
@@ -143,6 +148,7 @@ def base_type(catalog: Catalog, column: Column) -> str:
     for _ in range(32):
         if found is None or found.kind != "d":
             break
-        found = catalog.type_by_oid.get(found.element)
-        name = "" if found is None else found.name
+        element = found.element
+        found = catalog.type_by_oid.get(element)
+        name = _BUILT_IN.get(element, "") if found is None else found.name
     return name

@@ -27,7 +27,7 @@ _ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrst
 _PART = re.compile(r'"(?P<quoted>(?:[^"]|"")+)"|(?P<plain>[A-Za-z0-9_$*\u0080-\U0010ffff]+)')
 
 
-class BadPattern(ValueError):
+class BadPatternError(ValueError):
     """A pattern that cannot be read; `mend` says what to write instead."""
 
     def __init__(self, what: str, mend: str) -> None:
@@ -59,19 +59,21 @@ PUBLIC: Final = Part("public")
 
 
 def read_parts(text: str) -> tuple[Part, ...]:
-    """`"Hr".pe*.x` -> its parts, folded. Raises BadPattern."""
+    """`"Hr".pe*.x` -> its parts, folded. Raises BadPatternError."""
     parts: list[Part] = []
     position = 0
     while True:
         found = _PART.match(text, position)
         if found is None:
-            raise BadPattern(f'"{text}" is not a name or a pattern', 'write parts joined by dots; quote odd ones: "my table"')
+            raise BadPatternError(
+                f'"{text}" is not a name or a pattern', 'write parts joined by dots; quote odd ones: "my table"'
+            )
         parts.append(_part(found))
         position = found.end()
         if position == len(text):
             return tuple(parts)
         if text[position] != ".":
-            raise BadPattern(f'"{text}" is not a name or a pattern', "separate the parts by dots")
+            raise BadPatternError(f'"{text}" is not a name or a pattern', "separate the parts by dots")
         position += 1
 
 
@@ -79,11 +81,13 @@ def _part(found: re.Match[str]) -> Part:
     quoted = found["quoted"]
     name = quoted.replace('""', '"') if quoted is not None else found["plain"].translate(_ASCII_LOWER)
     if len(name.encode("utf-8", "surrogatepass")) > NAME_BYTES:
-        raise BadPattern(f'"{name[:20]}..." is longer than {NAME_BYTES} bytes', "the server cuts names there: shorten it")
+        raise BadPatternError(
+            f'"{name[:20]}..." is longer than {NAME_BYTES} bytes', "the server cuts names there: shorten it"
+        )
     if quoted is not None or "*" not in name:
         return Part(name)
     if name.count("*") > MOST_STARS:
-        raise BadPattern(f'"{name}" has more than {MOST_STARS} stars', "use fewer")
+        raise BadPatternError(f'"{name}" has more than {MOST_STARS} stars', "use fewer")
     return Part(name, re.compile(".*".join(map(re.escape, re.split(r"\*+", name))), re.DOTALL))
 
 
@@ -137,21 +141,21 @@ class ColumnPattern:
 
 
 def read_name(text: str, *, allows: bool) -> NamePattern:
-    """A table or function pattern; `allows`: an unqualified name means the schema public. Raises BadPattern."""
+    """A table or function pattern; `allows`: an unqualified name means the schema public. Raises BadPatternError."""
     parts = read_parts(text)
     if len(parts) > 2:
-        raise BadPattern(f'"{text}" has {len(parts)} parts', "write name or schema.name")
+        raise BadPatternError(f'"{text}" has {len(parts)} parts', "write name or schema.name")
     if len(parts) == 2:
         return NamePattern(text, parts[0], parts[1])
     return NamePattern(text, PUBLIC if allows and not parts[0].everything else None, parts[0])
 
 
 def read_column(text: str) -> ColumnPattern:
-    """`table.column` (the table in any schema) or `schema.table.column`. Raises BadPattern."""
+    """`table.column` (the table in any schema) or `schema.table.column`. Raises BadPatternError."""
     parts = read_parts(text)
     if len(parts) == 1:
-        raise BadPattern(f'"{text}" names no table', f'write table.{text} or "*.{text}" for every table')
+        raise BadPatternError(f'"{text}" names no table', f'write table.{text} or "*.{text}" for every table')
     if len(parts) > 3:
-        raise BadPattern(f'"{text}" has {len(parts)} parts', "write table.column or schema.table.column")
+        raise BadPatternError(f'"{text}" has {len(parts)} parts', "write table.column or schema.table.column")
     table = NamePattern(text.rpartition(".")[0], parts[0] if len(parts) == 3 else None, parts[-2])
     return ColumnPattern(table, parts[-1], text)

@@ -62,7 +62,7 @@ HARMLESS: Final = frozenset(
     gin_fuzzy_search_limit gin_pending_list_limit seed
     vacuum_cost_delay vacuum_cost_limit vacuum_cost_page_hit vacuum_cost_page_miss vacuum_cost_page_dirty
     restrict_nonsystem_relation_kind commit_siblings
-    """.split()
+    """.split()  # noqa: SIM905
 )
 HARMLESS_PREFIXES: Final = ("enable_", "geqo", "jit")
 #: not harmless although a prefix says so: they load or dump code

@@ -59,7 +59,7 @@ class Mapping:
 Node: TypeAlias = Scalar | Sequence | Mapping
 
 
-class _Fault(Exception):
+class _FaultError(Exception):
     def __init__(self, mark: Any, what: str, why: str = "", mend: str = "") -> None:
         super().__init__(what)
         self.mark, self.what, self.why, self.mend = mark, what, why, mend
@@ -90,7 +90,7 @@ def read_nodes(file: str, text: str) -> tuple[Node | None, tuple[Problem, ...]]:
     builder = _Builder(file)
     try:
         return builder.document(text), tuple(builder.problems)
-    except _Fault as fault:
+    except _FaultError as fault:
         builder.report(fault.mark, fault.what, fault.why, fault.mend)
     except MarkedYAMLError as fault:
         builder.report(fault.problem_mark or fault.context_mark, *_explain(fault))
@@ -135,13 +135,15 @@ class _Builder:
             if isinstance(event, events.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    raise _Fault(event.start_mark, "a second document starts here", mend="keep one document per file")
+                    raise _FaultError(
+                        event.start_mark, "a second document starts here", mend="keep one document per file"
+                    )
                 root = self.node(next(stream), stream, 0)
         return root
 
     def node(self, event: Any, stream: Iterator[Any], depth: int) -> Node:
         if depth > DEEPEST:
-            raise _Fault(event.start_mark, f"nested deeper than {DEEPEST} levels")
+            raise _FaultError(event.start_mark, f"nested deeper than {DEEPEST} levels")
         if isinstance(event, events.AliasEvent):
             return self.alias(event)
         self.count(event, 1)
@@ -156,7 +158,7 @@ class _Builder:
     def alias(self, event: Any) -> Node:
         target = self.anchors.get(event.anchor)
         if target is None:
-            raise _Fault(event.start_mark, f'the alias "*{event.anchor}" has no anchor before it',
+            raise _FaultError(event.start_mark, f'the alias "*{event.anchor}" has no anchor before it',
                          mend='quote names that start with a star: "*.ssn"')  # fmt: skip
         self.count(event, target.size)
         return target
@@ -164,7 +166,7 @@ class _Builder:
     def count(self, event: Any, nodes: int) -> None:
         self.nodes += nodes
         if self.nodes > MOST_NODES:
-            raise _Fault(event.start_mark, f"more than {MOST_NODES} entries once aliases are expanded",
+            raise _FaultError(event.start_mark, f"more than {MOST_NODES} entries once aliases are expanded",
                          mend="use fewer aliases or split the rules over several files")  # fmt: skip
 
     def fresh(self, event: Any, stream: Iterator[Any], depth: int) -> Node:

@@ -75,7 +75,9 @@ def read_labels(top: nodes.Mapping, report: Report, labels: dict[str, tuple[Colu
         if not _LABEL.fullmatch(key.text):
             report.add(key, f'bad label name "{key.text[:80]}"', mend="use letters, digits, - and _")
         elif key.text in places:
-            report.add(key, f'the label "{key.text}" is defined twice', f"first in {places[key.text]}", "merge the lists")
+            report.add(
+                key, f'the label "{key.text}" is defined twice', f"first in {places[key.text]}", "merge the lists"
+            )
         places.setdefault(key.text, report.place(key))
         labels[key.text] = read_list(value, report, f'label "{key.text}"', pattern_reader(report, read_column))
 

@@ -10,12 +10,12 @@ from typing import Final, TypeVar
 
 from rules.book.model import Place, Problem, Severity
 from rules.book.nodes import Mapping, Node, Scalar, Sequence
-from rules.matching import BadPattern
+from rules.matching import BadPatternError
 
 T = TypeVar("T")
 
 #: Plain words that some YAML readers (1.1, editors, linters) take for something else than text.
-_NOT_TEXT: Final = frozenset("y n yes no on off true false null ~ .nan .inf -.inf +.inf".split())
+_NOT_TEXT: Final = frozenset("y n yes no on off true false null ~ .nan .inf -.inf +.inf".split())  # noqa: SIM905
 _NUMBER: Final = re.compile(r"[-+]?(\d[\d_]*(\.\d*)?|\.\d+)([eE][-+]?\d+)?|0[xob][\da-fA-F_]+|\d+(:[0-5]?\d)+(\.\d*)?")
 
 
@@ -94,12 +94,12 @@ def read_list(node: Node, report: Report, what: str, read: Callable[[str, Node],
 
 
 def pattern_reader(report: Report, read: Callable[[str], T]) -> Callable[[str, Node], T | None]:
-    """Wraps a pattern reader of `rules.matching`, which raises BadPattern."""
+    """Wraps a pattern reader of `rules.matching`, which raises BadPatternError."""
 
     def read_pattern(word: str, node: Node) -> T | None:
         try:
             return read(word)
-        except BadPattern as fault:
+        except BadPatternError as fault:
             report.add(node, f"bad pattern: {fault}", mend=fault.mend)
             return None
 

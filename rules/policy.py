@@ -1,0 +1,246 @@
+"""A rulebook and a catalog, ready to decide texts.
+
+One Policy for each (rulebook, catalog) pair; a reload or a catalog refresh makes a new one, so nothing cached is ever
+stale. A PolicyContext is what a session holds: the cache hangs on it, and a hit is one dictionary lookup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from rules.book.model import Masking, Rulebook
+from rules.catalog import Catalog, Relation
+from rules.decide import decide, problem_refusal
+from rules.decision import Decision, Mask, MaskKind, Verdict
+from rules.facts import ColumnId, Facts
+from rules.roles import RoleView, descendants, strongest
+from rules.tree import Statement, Unparsable
+
+LONGEST_TEXT: Final = 1 << 20
+MOST_ENTRIES: Final = 4096  # in each of two generations
+MOST_BYTES: Final = 8 << 20
+LONGEST_ADMITTED: Final = 16 << 10
+MOST_CONTEXTS: Final = 1024
+FIRST_USER_OID: Final = 16384  # FirstNormalObjectId: below are the system's own relations
+UNKNOWN_ORIGIN: Final = "dbgate:unknown-origin"
+
+
+@dataclass(frozen=True, slots=True)
+class FrontEnd:
+    """How texts become facts. `view_sources`: a view's column names -> the base columns behind each, None when the
+    view is not understood."""
+
+    read: Callable[[str], tuple[Statement, ...] | Unparsable]
+    facts: Callable[[Statement, Catalog, tuple[str, ...]], Facts]
+    readable: Callable[[str, str], bool]
+    view_sources: Callable[[Catalog, Relation], Mapping[str, frozenset[ColumnId]] | None]
+
+
+def postgres_front_end() -> FrontEnd:
+    """PostgreSQL's. Imported when first needed, since the parsers are heavy."""
+    from rules import lineage
+    from rules.postgres import read, system_catalogs
+
+    return FrontEnd(read, lineage.facts, system_catalogs.readable, _view_sources)
+
+
+def _view_sources(catalog: Catalog, view: Relation) -> Mapping[str, frozenset[ColumnId]] | None:
+    from rules.lineage.relations import shape
+    from rules.lineage.values import Refused
+
+    try:
+        return {item.name: item.sources for item in shape(catalog, view).items}
+    except Refused:
+        return None
+
+
+class Policy:
+    """`mask_key`: the secret of the hash mask. Raises ValueError when a rule masks with hash and there is no key."""
+
+    def __init__(
+        self, rulebook: Rulebook, catalog: Catalog, mask_key: bytes | None = None, front_end: FrontEnd | None = None
+    ) -> None:
+        self.rulebook = rulebook
+        self.catalog = catalog
+        self.mask_key = mask_key
+        self.front_end = front_end or postgres_front_end()
+        self._contexts: dict[tuple[str, str, str, tuple[str, ...]], PolicyContext] = {}
+        self._views: dict[str, RoleView] = {}
+        if not mask_key and (needing := hash_rules(rulebook)):
+            raise ValueError(f"the hash mask of rule {', '.join(needing)} needs a mask key: set one in the settings")
+
+    @property
+    def digest(self) -> str:
+        return self.rulebook.digest
+
+    def context(self, role: str, database: str, user: str, search_path: tuple[str, ...]) -> PolicyContext:
+        """The context of such sessions; the same object for the same arguments while it is in use."""
+        key = (role, database, user, search_path)
+        found = self._contexts.get(key)
+        if found is None:
+            if len(self._contexts) >= MOST_CONTEXTS:
+                self._contexts.clear()
+            found = self._contexts[key] = PolicyContext(self, self.view(role), database, user, search_path)
+        return found
+
+    def view(self, role: str) -> RoleView:
+        found = self._views.get(role)
+        if found is None:
+            found = RoleView(self.rulebook, role, self.catalog, self.front_end.readable)
+            if len(self._views) < MOST_CONTEXTS:
+                self._views[role] = found
+        return found
+
+
+def hash_rules(rulebook: Rulebook) -> tuple[str, ...]:
+    """The ids of the rules that need a mask key."""
+    return tuple(r.id for r in rulebook.rules if isinstance(r.verb, Masking) and r.verb.mask.kind is MaskKind.HASH)
+
+
+class Cache:
+    """Exact text -> its decisions, in two generations: when the young one is full it becomes the old one, and what is
+    still asked for moves back. Bounded by entries and by the texts' bytes."""
+
+    def __init__(self, most_entries: int = MOST_ENTRIES, most_bytes: int = MOST_BYTES) -> None:
+        self.young: dict[bytes, tuple[Decision, ...]] = {}
+        self.old: dict[bytes, tuple[Decision, ...]] = {}
+        self._bytes = 0
+        self._most_entries = most_entries
+        self._most_bytes = most_bytes
+
+    def put(self, text: bytes, decisions: tuple[Decision, ...]) -> None:
+        if len(text) > LONGEST_ADMITTED:
+            return
+        if len(self.young) >= self._most_entries or self._bytes + len(text) > self._most_bytes:
+            self.old, self.young, self._bytes = self.young, {}, 0
+        self.young[text] = decisions
+        self._bytes += len(text)
+
+
+class PolicyContext:
+    """Decides texts for one role and search path.
+
+    `failures` counts texts that made a parser or the decision raise; `last_failure` is the exception, for the
+    caller's log. Each was refused."""
+
+    def __init__(
+        self, policy: Policy, view: RoleView, database: str, user: str, search_path: tuple[str, ...],
+        cache: Cache | None = None, longest_text: int = LONGEST_TEXT,
+    ) -> None:  # fmt: skip
+        self.policy = policy
+        self.view = view
+        self.database = database
+        self.user = user
+        self.search_path = search_path
+        self.role = view.role
+        self.digest = policy.digest
+        self.catalog = policy.catalog
+        self.unrestricted = view.unrestricted
+        self.has_masks = bool(view.masks)
+        self.longest_text = longest_text
+        self.failures = 0
+        self.last_failure: Exception | None = None
+        self._cache = cache or Cache()
+        self._origins: dict[tuple[int, int], Mask | None] = {}
+
+    # ------------------------------------------------------------ texts
+
+    def decide(self, text: bytes) -> tuple[Decision, ...]:
+        """One decision for each statement of the text; one of kind `unknown` for a text refused as a whole; none for
+        an empty text. Never raises."""
+        hit = self._cache.young.get(text)
+        return hit if hit is not None else self._missed(text)
+
+    def _missed(self, text: bytes) -> tuple[Decision, ...]:
+        decisions = self._cache.old.get(text)
+        if decisions is None:
+            decisions, lasting = self._decided(text)
+            if not lasting:
+                return decisions
+        self._cache.put(text, decisions)
+        return decisions
+
+    def _decided(self, text: bytes) -> tuple[tuple[Decision, ...], bool]:
+        """The decisions, and whether they may be cached."""
+        if len(text) > self.longest_text:
+            return (refused(too_long(self.longest_text)),), False
+        try:
+            return self._fresh(text.decode("utf-8")), True
+        except UnicodeDecodeError as fault:
+            return (refused(not_utf8(fault.start)),), False
+        except Exception as fault:
+            # A parser's RecursionError, MemoryError or bug: whatever it is, the text was not understood.
+            self.failures += 1
+            self.last_failure = fault
+            return (refused(internal(fault)),), False
+
+    def _fresh(self, text: str) -> tuple[Decision, ...]:
+        found = self.policy.front_end.read(text)
+        if isinstance(found, Unparsable):
+            return (refused(found),)
+        facts = (self.policy.front_end.facts(statement, self.catalog, self.search_path) for statement in found)
+        return tuple(decide(each, self.view) for each in facts)
+
+    # ------------------------------------------------------------ the witness
+
+    def origin_mask(self, table_oid: int, attribute_number: int) -> Mask | None:
+        """The mask of a column that the server names as an output column's origin (RowDescription). OID 0 is a
+        computed column: None. A table that the catalog does not know is redacted for a role with masks."""
+        if not table_oid or not self.has_masks:
+            return None
+        key = (table_oid, attribute_number)
+        if key not in self._origins:
+            self._origins[key] = self._origin_mask(table_oid, attribute_number)
+        return self._origins[key]
+
+    def _origin_mask(self, table_oid: int, attribute_number: int) -> Mask | None:
+        columns = self._origin(table_oid, attribute_number)
+        if columns is None:
+            return None if table_oid < FIRST_USER_OID else Mask(MaskKind.REDACT, rule=UNKNOWN_ORIGIN)
+        return strongest(masking for column in columns for masking in self.view.maskings(column))
+
+    def origin_denied(self, table_oid: int, attribute_number: int) -> str | None:
+        """The id of a rule by which the role may not read the column that the server names as an origin."""
+        if not table_oid or not self.view.denies:
+            return None
+        rules = (self.view.denied_column(c) for c in self._origin(table_oid, attribute_number) or ())
+        return min((rule.id for rule in rules if rule is not None), default=None)
+
+    def _origin(self, table_oid: int, attribute_number: int) -> frozenset[ColumnId] | None:
+        """The column and, for a view, the columns behind it; None when the catalog does not know it."""
+        relation = self.catalog.by_oid.get(table_oid)
+        if relation is None:
+            return None
+        column = next((c for c in relation.columns if c.number == attribute_number), None)
+        if column is None:
+            # ctid, xmin and other system columns have negative numbers and carry no column's value
+            return frozenset() if attribute_number < 0 else None
+        family = (relation, *descendants(self.catalog, relation))  # a parent's rows include its children's
+        own = frozenset(ColumnId(*member.qualified, column.name) for member in family)
+        if relation.kind not in "vm":
+            return own
+        sources = self.policy.front_end.view_sources(self.catalog, relation)
+        return None if sources is None else own | sources.get(column.name, frozenset())
+
+
+# ---------------------------------------------------------------- texts refused as a whole
+
+
+def refused(problem: Unparsable) -> Decision:
+    refusal = problem_refusal(problem)
+    return Decision(Verdict.REFUSE, "unknown", refusal=refusal, rules=(refusal.rule,), hides=True)
+
+
+def too_long(limit: int) -> Unparsable:
+    return Unparsable("length", f"the text is longer than {limit} bytes", "send it in parts, or load data with COPY")
+
+
+def not_utf8(at: int) -> Unparsable:
+    return Unparsable("encoding", f"the text is not valid UTF-8 at byte {at}", "set client_encoding to UTF8", at)
+
+
+def internal(fault: Exception) -> Unparsable:
+    reason = f"the gate could not analyse this text ({type(fault).__name__})"
+    return Unparsable("internal", reason, "write it simpler: less nesting, smaller lists")
