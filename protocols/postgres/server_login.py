@@ -195,7 +195,7 @@ class ServerLogin:
     def begin_scram(
         self, verifier: Verifier, nonce: str, channel_binding_hash: bytes | None = None, doomed: bool = False
     ) -> None:
-        """Ask for SCRAM. A certificate hash (on TLS only) offers SCRAM-SHA-256-PLUS first; `doomed` as in ScramServer."""
+        """Ask for SCRAM. A certificate hash (TLS only) puts SCRAM-SHA-256-PLUS first; `doomed`: see ScramServer."""
         scram = ScramServer(verifier, nonce, channel_binding_hash, doomed)
         self._move(Step.SCRAM_BEGUN)
         self._scram = scram
