@@ -1,0 +1,340 @@
+"""The server's messages: matched with what was asked, masked, counted, and passed on.
+
+Everything that depends on the server's state happens here, in the order of its replies: which statement a name stands
+for, which portal sends rows, whether a transaction is open.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, TypeVar
+
+from dbgate.session.postgres.masking import PASS
+from dbgate.session.postgres.registry import Portal, Prepared
+from dbgate.session.postgres.results import note_shape, open_query_stream, read_fields
+from dbgate.session.postgres.runs import NOT_RUN
+from dbgate.session.postgres.splice import Splice
+from dbgate.session.postgres.state import (
+    Asked,
+    AskedBind,
+    AskedClose,
+    AskedDescribe,
+    AskedExecute,
+    AskedParse,
+    AskedPath,
+    AskedQuery,
+    FatalError,
+    Phase,
+    Refused,
+    State,
+    Stream,
+)
+from dbgate.session.postgres.texts import refusal_message, without_data
+from protocols.errors import PeerError
+from protocols.postgres import backend
+from protocols.postgres.frames import HEADER_SIZE
+from protocols.postgres.ledger import Answer, Ask, Entry
+from rules.decision import Decision
+from rules.tree import CarrierKind
+
+Promised = TypeVar("Promised")
+Handler = Callable[[State, Splice, int, int], None]
+IDLE: Final = ord("I")
+FATAL_SEVERITIES: Final = ("FATAL", "PANIC")
+
+
+def payload(splice: Splice, start: int, end: int) -> bytes:
+    return splice.buffer[start + HEADER_SIZE : end]
+
+
+def swallow(entry: Entry[Asked], splice: Splice, start: int, end: int) -> None:
+    if entry.answer is Answer.SWALLOW:
+        splice.replace(start, end)
+
+
+# ---------------------------------------------------------------- the extended protocol's acknowledgements
+
+
+def on_parse_complete(state: State, splice: Splice, start: int, end: int) -> None:
+    entry, _ = state.ledger.step(ord("1"))
+    asked = as_promised(entry, AskedParse)
+    state.names.statements[asked.name] = asked.prepared
+
+
+def on_bind_complete(state: State, splice: Splice, start: int, end: int) -> None:
+    entry, _ = state.ledger.step(ord("2"))
+    asked = as_promised(entry, AskedBind)
+    prepared = state.names.statements.get(asked.statement)
+    if prepared is not None:
+        state.names.portals[asked.portal] = Portal(prepared, asked.formats)
+    elif state.watched:
+        raise FatalError("XX000", f'dbgate: the server knows a statement "{asked.statement}" that the gate never saw')
+
+
+def on_close_complete(state: State, splice: Splice, start: int, end: int) -> None:
+    entry, _ = state.ledger.step(ord("3"))
+    asked = as_promised(entry, AskedClose)
+    names: dict[str, Prepared] | dict[str, Portal]
+    names = state.names.statements if asked.target == ord("S") else state.names.portals
+    names.pop(asked.name, None)
+
+
+def on_parameter_description(state: State, splice: Splice, start: int, end: int) -> None:
+    entry, _ = state.ledger.step(ord("t"))
+    swallow(entry, splice, start, end)
+
+
+def on_no_data(state: State, splice: Splice, start: int, end: int) -> None:
+    entry, _ = state.ledger.step(ord("n"))
+    swallow(entry, splice, start, end)
+
+
+def on_portal_suspended(state: State, splice: Splice, start: int, end: int) -> None:
+    entry, _ = state.ledger.step(ord("s"))
+    state.finish_run(as_promised(entry, AskedExecute).run, tag="suspended")
+    state.stream = None
+
+
+# ---------------------------------------------------------------- descriptions and rows
+
+
+def on_row_description(state: State, splice: Splice, start: int, end: int) -> None:
+    entry, _ = state.ledger.step(ord("T"))
+    swallow(entry, splice, start, end)
+    asked = entry.subject
+    if isinstance(asked, AskedPath):
+        return
+    fields = read_fields(payload(splice, start, end)) if state.watched else ()
+    if isinstance(asked, AskedQuery):
+        open_query_stream(state, asked, fields)
+    elif state.watched and isinstance(asked, AskedDescribe):
+        note_shape(state, entry.ask, asked.name, fields)
+
+
+def on_own_row(state: State, splice: Splice, start: int, end: int) -> None:
+    """The one row of the gate's own question for the search path."""
+    entry = state.ledger.head()
+    row = backend.decode(ord("D"), payload(splice, start, end))
+    if entry and isinstance(entry.subject, AskedPath) and isinstance(row, backend.DataRow) and row.values:
+        entry.subject.answer = str(row.values[0] or b"", "utf-8", "replace")
+    splice.replace(start, end)
+
+
+# ---------------------------------------------------------------- the end of a statement
+
+
+def on_command_complete(state: State, splice: Splice, start: int, end: int) -> None:
+    entry, _ = state.ledger.step(ord("C"))
+    swallow(entry, splice, start, end)
+    tag = str(splice.buffer[start + HEADER_SIZE : end - 1], "utf-8", "replace")
+    state.ledger.stop_copy()
+    finish_statement(state, entry.subject, tag)
+
+
+def on_empty_query(state: State, splice: Splice, start: int, end: int) -> None:
+    entry, _ = state.ledger.step(ord("I"))
+    finish_statement(state, entry.subject, "")
+
+
+def finish_statement(state: State, asked: Asked, tag: str) -> None:
+    state.stream = None
+    if isinstance(asked, AskedQuery):
+        running = asked.running
+        if running.decision is not None and running.run is not None:
+            apply_names(state, running.decision, running.texts[running.at].encode())
+            state.finish_run(running.run, tag=tag)
+        running.at += 1
+    elif isinstance(asked, AskedExecute):
+        portal = state.names.portals.get(asked.portal)
+        if portal is not None:
+            apply_names(state, portal.prepared.decision, portal.prepared.text)
+        state.finish_run(asked.run, tag=tag)
+
+
+def apply_names(state: State, decision: Decision, text: bytes) -> None:
+    """SQL's PREPARE, DECLARE, DEALLOCATE, CLOSE and DISCARD have worked: the names mean something else now."""
+    if decision.defines is not None:
+        carrier = decision.defines
+        prepared = Prepared(text, decision, state.context)
+        if carrier.kind is CarrierKind.STATEMENT:
+            state.names.statements[carrier.name or ""] = prepared
+        else:
+            state.names.portals[carrier.name or ""] = Portal(prepared, holdable=carrier.holdable)
+    if decision.drops is not None:
+        state.names.drop(decision.drops)
+
+
+def on_copy_in(state: State, splice: Splice, start: int, end: int) -> None:
+    state.ledger.step(ord("G"))
+    state.ledger.start_copy()
+    if state.phase in (Phase.AWAITS_QUIET, Phase.AWAITS_REPLIES):
+        state.phase = Phase.OPEN  # the server waits for the client's data
+
+
+def on_copy_out(state: State, splice: Splice, start: int, end: int) -> None:
+    """A COPY whose columns were masked was refused; what comes here passes, and only for a COPY."""
+    entry, _ = state.ledger.step(ord("H"))
+    asked = entry.subject
+    run, decision = None, None
+    if isinstance(asked, AskedQuery):
+        run, decision = asked.running.run, asked.running.decision
+    elif isinstance(asked, AskedExecute):
+        portal = state.names.portals.get(asked.portal)
+        run, decision = asked.run, portal.prepared.decision if portal else None
+    if run is None or (state.watched and (decision is None or decision.kind != "copy_out" or decision.masks)):
+        raise FatalError("42501", "dbgate stopped a COPY that was not decided")
+    state.stream = Stream(PASS, run)
+
+
+def on_copy_done(state: State, splice: Splice, start: int, end: int) -> None:
+    state.ledger.step(ord("c"))
+
+
+def on_ready(state: State, splice: Splice, start: int, end: int) -> None:
+    state.status = splice.buffer[end - 1]
+    state.stream = None
+    if state.ledger.head() is None:
+        if not state.ledger.ready_unasked():
+            raise PeerError("the upstream sent ReadyForQuery in answer to nothing")
+        return
+    entry, _ = state.ledger.step(ord("Z"))
+    swallow(entry, splice, start, end)
+    asked = entry.subject
+    if isinstance(asked, AskedQuery):
+        for run in asked.running.runs:
+            state.finish_run(run, sqlstate=NOT_RUN)
+    elif isinstance(asked, AskedPath):
+        take_path(state, asked.answer)
+    settle(state)
+
+
+def take_path(state: State, answer: str) -> None:
+    """The answer to the gate's own question; without one (the transaction had failed) it will be asked again."""
+    state.phase = Phase.OPEN
+    if answer:
+        state.path_dirty = False
+        state.login = replace(state.login, search_path=read_schemas(answer))
+        state.use(state.policy)
+
+
+def read_schemas(array: str) -> tuple[str, ...]:
+    """A name[] in its text form, `{pg_catalog,"My Schema"}` (documentation, "Array Input and Output Syntax")."""
+    found = ARRAY_ITEM.findall(array[1:-1])
+    return tuple(quoted.replace('\\"', '"').replace("\\\\", "\\") if quoted else bare for quoted, bare in found)
+
+
+ARRAY_ITEM: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,"]+)')
+
+
+def settle(state: State) -> None:
+    """A ReadyForQuery has come: what ended with the transaction, and what ended with the last reply."""
+    if state.status == IDLE:
+        state.names.end_transaction()
+    if not state.ledger:
+        state.names.settle()
+        if state.status == IDLE:
+            state.hidden = False
+            state.path_moved = state.path_moved and state.path_dirty
+
+
+# ---------------------------------------------------------------- errors and what comes unasked
+
+
+def on_error(state: State, splice: Splice, start: int, end: int) -> None:
+    told = backend.decode(ord("E"), payload(splice, start, end))
+    if not isinstance(told, backend.ErrorResponse):
+        raise PeerError("the upstream sent an ErrorResponse that cannot be read")
+    entry = state.ledger.head()
+    if entry is None or told.get("S") in FATAL_SEVERITIES or told.get("V") in FATAL_SEVERITIES:
+        pass_error(state, splice, start, end, told)
+        return
+    state.stream = None
+    if entry.answer is Answer.SUBSTITUTE and isinstance(entry.subject, Refused):
+        splice.replace(start, end, refusal_message(entry.subject.refusal))
+    elif isinstance(entry.subject, AskedPath):
+        splice.replace(start, end)
+    else:
+        pass_error(state, splice, start, end, told)
+    fail_head(state, entry, told.get("C") or "")
+
+
+def pass_error(state: State, splice: Splice, start: int, end: int, told: backend.ErrorResponse) -> None:
+    if state.hidden:
+        splice.replace(start, end, without_data(told))
+
+
+def fail_head(state: State, entry: Entry[Asked], sqlstate: str) -> None:
+    """A Query's error is followed by its ReadyForQuery; in the extended protocol all up to Sync is skipped."""
+    state.ledger.copying = False
+    if isinstance(entry.subject, AskedQuery):
+        running = entry.subject.running
+        if running.run is not None:
+            state.finish_run(running.run, sqlstate=sqlstate)
+        return
+    if entry.ask in (Ask.QUERY, Ask.SYNC):
+        return
+    for dropped in state.ledger.fail():
+        forget(state, dropped, sqlstate if dropped is entry else NOT_RUN)
+
+
+def forget(state: State, dropped: Entry[Asked], sqlstate: str) -> None:
+    asked = dropped.subject
+    if isinstance(asked, AskedExecute):
+        state.finish_run(asked.run, sqlstate=sqlstate)
+    elif isinstance(asked, AskedQuery):
+        for run in asked.running.runs:
+            state.finish_run(run, sqlstate=sqlstate)
+
+
+def on_notice(state: State, splice: Splice, start: int, end: int) -> None:
+    if not state.hidden:
+        return
+    told = backend.decode(ord("N"), payload(splice, start, end))
+    if isinstance(told, backend.NoticeResponse):
+        splice.replace(start, end, without_data(told))
+
+
+#: Settings that the gate's reading of SQL rests on. The server reports each change of them.
+PINNED: Final = {"client_encoding": ("UTF8",), "standard_conforming_strings": ("on",)}
+
+
+def on_parameter_status(state: State, splice: Splice, start: int, end: int) -> None:
+    name, _, value = payload(splice, start, end)[:-1].partition(b"\0")
+    setting, told = str(name, "utf-8", "replace"), str(value, "utf-8", "replace")
+    allowed = PINNED.get(setting)
+    if allowed is not None and told not in allowed:
+        raise FatalError("0A000", f"dbgate: {setting} became {told}; the gate reads SQL with {allowed[0]} only")
+
+
+def on_notification(state: State, splice: Splice, start: int, end: int) -> None:
+    """LISTEN was allowed by a rule; the payload passes."""
+
+
+def as_promised(entry: Entry[Asked], kind: type[Promised]) -> Promised:
+    """The ledger's step table lets no other subject come here, unless a message that must fail did not."""
+    if not isinstance(entry.subject, kind):
+        raise FatalError("XX000", "dbgate: a message that had to fail did not; the session cannot go on safely")
+    return entry.subject
+
+
+HANDLERS: Final[dict[int, Handler]] = {
+    ord("1"): on_parse_complete,
+    ord("2"): on_bind_complete,
+    ord("3"): on_close_complete,
+    ord("t"): on_parameter_description,
+    ord("n"): on_no_data,
+    ord("s"): on_portal_suspended,
+    ord("T"): on_row_description,
+    ord("C"): on_command_complete,
+    ord("I"): on_empty_query,
+    ord("G"): on_copy_in,
+    ord("H"): on_copy_out,
+    ord("c"): on_copy_done,
+    ord("Z"): on_ready,
+    ord("E"): on_error,
+    ord("N"): on_notice,
+    ord("S"): on_parameter_status,
+    ord("A"): on_notification,
+}

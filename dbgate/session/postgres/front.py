@@ -1,0 +1,261 @@
+"""The client's messages: what each may do, and what goes upstream in its place.
+
+A handler looks at one message, `buffer[start:end]`, enters it in the ledger and returns True; what it does not replace
+in the splice passes as it came. It returns False when the message must wait: nothing of it has then been noted.
+
+A refused message is *substituted* by one that must fail in its place: a Parse or Query by the same message with a text
+that is no SQL, a Bind or Execute by the Bind of a statement that cannot exist. So the server itself aborts the
+transaction, drops the unnamed statement, skips to Sync, and says the transaction status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from dbgate.session.postgres.deciding import decide, decide_one, note_effects, redecide, refused
+from dbgate.session.postgres.registry import Prepared
+from dbgate.session.postgres.runs import Running
+from dbgate.session.postgres.splice import Splice
+from dbgate.session.postgres.state import (
+    AskedBind,
+    AskedClose,
+    AskedDescribe,
+    AskedExecute,
+    AskedParse,
+    AskedQuery,
+    FatalError,
+    Phase,
+    Refused,
+    State,
+)
+from protocols.errors import PeerError
+from protocols.postgres import frontend
+from protocols.postgres.frames import HEADER_SIZE
+from protocols.postgres.ledger import Answer, Ask
+from rules.decision import Decision, Refusal, Verdict
+from rules.tree import CarrierKind
+
+#: No SQL, whatever the server's version: stands in for a refused text.
+NO_SQL: Final = "dbgate refused this statement"
+#: No client can have prepared it: the name holds a character that the gate takes from no one.
+NO_STATEMENT: Final = "dbgate\x01refused"
+
+Handler = Callable[[State, Splice, int, int], bool]
+
+
+def on_query(state: State, splice: Splice, start: int, end: int) -> bool:
+    text = frontend.read_query(splice.buffer, start + HEADER_SIZE, end)
+    decisions = decide(state, text)
+    if decisions is None:
+        return False
+    no = refused(decisions)
+    if no is not None and no.refusal is not None:
+        state.start_run(statement_text(text), no)
+        splice.replace(start, end, substitute_query(state, no.refusal))
+        return True
+    texts = [statement_text(text[d.start : d.end] if len(decisions) > 1 else text) for d in decisions]
+    runs = [state.start_run(sql, decision) for sql, decision in zip(texts, decisions, strict=True)]
+    for decision, sql in zip(decisions, texts, strict=True):
+        note_effects(state, decision)
+        note_names(state, decision, sql.encode())
+    state.ledger.expect(Ask.QUERY, Answer.FORWARD, AskedQuery(Running(decisions, runs, texts)))
+    await_quiet(state)
+    return True
+
+
+def substitute_query(state: State, refusal: Refusal) -> bytes:
+    state.ledger.expect(Ask.QUERY, Answer.SUBSTITUTE, Refused(refusal))
+    return frontend.Query(NO_SQL).encode()
+
+
+def on_parse(state: State, splice: Splice, start: int, end: int) -> bool:
+    name, text, _ = frontend.read_parse(splice.buffer, start + HEADER_SIZE, end)
+    if name == NO_STATEMENT:
+        raise PeerError("this statement name is the gate's own")
+    decision = decide_one(state, text)
+    if decision is None:
+        return False
+    if decision.refusal is not None:
+        state.start_run(statement_text(text), decision)
+        state.ledger.expect(Ask.PARSE, Answer.SUBSTITUTE, Refused(decision.refusal))
+        splice.replace(start, end, frontend.Parse(name, NO_SQL).encode())
+        return True
+    prepared = Prepared(text, decision, state.context)
+    state.hidden = state.hidden or decision.hides
+    state.names.sent_statements[name] = prepared
+    state.ledger.expect(Ask.PARSE, Answer.FORWARD, AskedParse(name, prepared))
+    if state.watched:
+        describe_for_ourselves(state, splice, name, end)
+    return True
+
+
+def describe_for_ourselves(state: State, splice: Splice, name: str, end: int) -> None:
+    """Rows can come without the client ever having asked for their description; masks and witness need it."""
+    state.ledger.expect(Ask.DESCRIBE_STATEMENT, Answer.SWALLOW, AskedDescribe(name))
+    splice.insert(end, frontend.Describe(frontend.Target.STATEMENT, name).encode())
+
+
+def on_bind(state: State, splice: Splice, start: int, end: int) -> bool:
+    payload = start + HEADER_SIZE
+    portal, name = frontend.read_bind_names(splice.buffer, payload, end)
+    formats = frontend.read_bind_result_formats(splice.buffer, payload, end) if state.watched else ()
+    prepared = state.names.statement(name)
+    if prepared is not None and (refusal := redecide(state, prepared).refusal) is not None:
+        return refuse_in_place(state, splice, start, end, refusal, prepared)
+    state.hidden = state.hidden or (prepared is not None and prepared.decision.hides)
+    state.names.sent_portals[portal] = prepared
+    state.ledger.expect(Ask.BIND, Answer.FORWARD, AskedBind(portal, name, formats))
+    return True
+
+
+def refuse_in_place(state: State, splice: Splice, start: int, end: int, refusal: Refusal, prepared: Prepared) -> bool:
+    """A Bind or Execute that the rules have come to refuse since its Parse."""
+    state.start_run(statement_text(prepared.text), prepared.decision)
+    state.ledger.expect(Ask.BIND, Answer.SUBSTITUTE, Refused(refusal))
+    splice.replace(start, end, frontend.Bind("", NO_STATEMENT).encode())
+    return True
+
+
+def on_describe(state: State, splice: Splice, start: int, end: int) -> bool:
+    target, name = read_target(splice.buffer, start + HEADER_SIZE, end)
+    ask = Ask.DESCRIBE_STATEMENT if target == ord("S") else Ask.DESCRIBE_PORTAL
+    state.ledger.expect(ask, Answer.FORWARD, AskedDescribe(name))
+    return True
+
+
+def on_execute(state: State, splice: Splice, start: int, end: int) -> bool:
+    portal, _ = frontend.read_execute(splice.buffer, start + HEADER_SIZE, end)
+    prepared = state.names.portal(portal)
+    decision = prepared.decision if prepared else UNKNOWN_PORTAL
+    if prepared is not None:
+        if (refusal := redecide(state, prepared).refusal) is not None:
+            return refuse_in_place(state, splice, start, end, refusal, prepared)
+        note_effects(state, decision)
+        note_names(state, decision, prepared.text)
+    run = state.start_run(statement_text(prepared.text) if prepared else "", decision)
+    state.ledger.expect(Ask.EXECUTE, Answer.FORWARD, AskedExecute(portal, run, prepared))
+    return True
+
+
+#: Execute of a portal that the gate saw nobody open: the server will refuse it; the audit has it all the same.
+UNKNOWN_PORTAL: Final = Decision(Verdict.ALLOW, "unknown", detail="EXECUTE of an unknown portal")
+
+
+def on_close(state: State, splice: Splice, start: int, end: int) -> bool:
+    target, name = read_target(splice.buffer, start + HEADER_SIZE, end)
+    sent = state.names.sent_statements if target == ord("S") else state.names.sent_portals
+    sent[name] = None
+    state.ledger.expect(Ask.CLOSE, Answer.FORWARD, AskedClose(target, name))
+    return True
+
+
+def on_sync(state: State, splice: Splice, start: int, end: int) -> bool:
+    require_length(end - start, HEADER_SIZE, "Sync")
+    state.ledger.expect_sync(None)
+    await_quiet(state)
+    return True
+
+
+def on_flush(state: State, splice: Splice, start: int, end: int) -> bool:
+    require_length(end - start, HEADER_SIZE, "Flush")
+    return True
+
+
+def on_copy_data(state: State, splice: Splice, start: int, end: int) -> bool:
+    return True
+
+
+def on_copy_end(state: State, splice: Splice, start: int, end: int) -> bool:
+    state.ledger.end_copy(None)
+    return True
+
+
+def on_function_call(state: State, splice: Splice, start: int, end: int) -> bool:
+    state.start_run("", FUNCTION_CALL)
+    splice.replace(start, end, substitute_query(state, FAST_PATH))
+    return True
+
+
+FAST_PATH: Final = Refusal(
+    "dbgate:function-call",
+    "dbgate refused this function call",
+    "the fast-path FunctionCall message names a function by OID and carries no statement that rules could decide",
+    "call the function in a SELECT",
+    sqlstate="0A000",
+)
+FUNCTION_CALL: Final = Decision(
+    Verdict.REFUSE, "call", detail="FunctionCall", refusal=FAST_PATH, rules=(FAST_PATH.rule,)
+)
+
+
+def on_terminate(state: State, splice: Splice, start: int, end: int) -> bool:
+    state.close("client terminated")
+    return True
+
+
+HANDLERS: Final[dict[int, Handler]] = {
+    ord("Q"): on_query,
+    ord("P"): on_parse,
+    ord("B"): on_bind,
+    ord("D"): on_describe,
+    ord("E"): on_execute,
+    ord("C"): on_close,
+    ord("S"): on_sync,
+    ord("H"): on_flush,
+    ord("d"): on_copy_data,
+    ord("c"): on_copy_end,
+    ord("f"): on_copy_end,
+    ord("F"): on_function_call,
+    ord("X"): on_terminate,
+}
+
+#: What the server itself reads while COPY FROM STDIN runs; anything else there is an error.
+IN_COPY: Final = frozenset(b"dcfSHX")
+
+
+def handle(state: State, kind: int, splice: Splice, start: int, end: int) -> bool:
+    """One message. Raises PeerError for one that the protocol does not have or that cannot come now."""
+    handler = HANDLERS.get(kind)
+    if handler is None:
+        raise PeerError(f"invalid frontend message type {kind}")
+    if state.ledger.copying and kind not in IN_COPY:
+        raise PeerError(f"unexpected message type 0x{kind:02x} during COPY from stdin")
+    if len(state.ledger) >= state.limits.outstanding and kind in b"SQ":
+        state.phase = Phase.AWAITS_REPLIES
+    return handler(state, splice, start, end)
+
+
+# ---------------------------------------------------------------- details
+
+
+def await_quiet(state: State) -> None:
+    """After a Query or Sync that may have moved the search path the client waits, so that the gate can ask for it."""
+    if state.path_dirty and state.watched and state.phase is Phase.OPEN:
+        state.phase = Phase.AWAITS_QUIET
+
+
+def note_names(state: State, decision: Decision, text: bytes) -> None:
+    """SQL's own PREPARE and DECLARE: the names, as hoped for."""
+    carrier = decision.defines
+    if carrier is None:
+        return
+    names = state.names.sent_statements if carrier.kind is CarrierKind.STATEMENT else state.names.sent_portals
+    names[carrier.name or ""] = Prepared(text, decision, state.context)
+
+
+def statement_text(text: bytes) -> str:
+    return str(text, "utf-8", "replace").strip()
+
+
+def read_target(buffer: bytes, start: int, end: int) -> tuple[int, str]:
+    """Describe's and Close's `S` or `P` and the name."""
+    message = frontend.decode(ord("D"), buffer[start:end])
+    if not isinstance(message, frontend.Describe):
+        raise FatalError("XX000", "dbgate: internal error")
+    return ord(message.target.value), message.name
+
+
+def require_length(have: int, want: int, name: str) -> None:
+    if have != want:
+        raise PeerError(f"invalid message format: {name} has no payload")

@@ -1,0 +1,31 @@
+"""What the login settled about a session, and its bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLogin:
+    """`session`: the session's id (UUIDv7 text). `job`: what the client says of itself (`application_name`), so
+    `job_verified` is False until tokens carry it. `search_path`: the effective schemas, implicit ones included, as
+    `current_schemas(true)` gives them. `protocol`: the client's (major, minor)."""
+
+    session: str
+    identity: str
+    role: str
+    database: str
+    job: str = ""
+    job_verified: bool = False
+    search_path: tuple[str, ...] = ("pg_catalog", "public")
+    protocol: tuple[int, int] = (3, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`client_message`, `upstream_message`: the largest message kept whole, in bytes (COPY data and unmasked rows pass
+    in pieces and know no bound). `outstanding`: requests without a reply before the client must wait."""
+
+    client_message: int = 256 * 1024 * 1024
+    upstream_message: int = 256 * 1024 * 1024
+    outstanding: int = 10_000

@@ -1,0 +1,147 @@
+"""The audit of statements: the intent when a statement is sent, the outcome when its reply is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dbgate.audit.events import SessionEnded, StatementDecided, StatementFinished, WitnessMismatch
+from dbgate.session.postgres.login import SessionLogin
+from rules.decision import Decision, Refusal, Verdict
+
+#: The SQLSTATE column of a statement that was sent but that the server skipped because an earlier one failed.
+NOT_RUN = "not run"
+#: ... and of one whose end the gate did not see.
+UNKNOWN = "unknown"
+
+
+@dataclass(slots=True)
+class Run:
+    """One execution of a statement. `started`: nanoseconds of the driver's monotonic clock."""
+
+    id: str
+    started: int
+    rows: int = 0
+    bytes: int = 0
+    masked_cells: int = 0
+    finished: bool = False
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a session did, for its closing event."""
+
+    statements: int = 0
+    bytes_to_client: int = 0
+    started: int = 0
+
+
+class Book:
+    """Makes the session's events. Ids of statements are the session's id and a number."""
+
+    __slots__ = ("_base", "_login", "open_runs", "totals")
+
+    def __init__(self, login: SessionLogin, rulebook: str, now: int) -> None:
+        self._login = login
+        self.totals = Totals(started=now)
+        self.open_runs: dict[str, Run] = {}
+        self._base = {
+            "session": login.session,
+            "job": login.job,
+            "job_verified": login.job_verified,
+            "identity": login.identity,
+            "role": login.role,
+            "database": login.database,
+            "rulebook": rulebook,
+        }
+
+    def use_rulebook(self, digest: str) -> None:
+        self._base["rulebook"] = digest
+
+    def decided(self, text: str, decision: Decision, now: int, parameters: int = 0) -> tuple[Run, StatementDecided]:
+        """The intent. A refused statement's run is over at once."""
+        self.totals.statements += 1
+        run = Run(f"{self._login.session}-{self.totals.statements}", now)
+        refused = decision.verdict is not Verdict.ALLOW
+        if refused:
+            run.finished = True
+        else:
+            self.open_runs[run.id] = run
+        return run, StatementDecided(
+            **self._base,  # type: ignore[arg-type]
+            statement_id=run.id,
+            statement=text,
+            kind=decision.kind,
+            detail=decision.detail,
+            tables=decision.tables,
+            columns=decision.columns,
+            verdict=decision.verdict.value,
+            rules=decision.rules,
+            observed=decision.observed,
+            masked_columns=decision.masked_columns,
+            parameters=parameters,
+            reason=reason(decision.refusal),
+        )
+
+    def finished(self, run: Run, now: int, *, sqlstate: str = "", tag: str = "") -> StatementFinished:
+        """The outcome; called once for each run."""
+        run.finished = True
+        self.open_runs.pop(run.id, None)
+        self.totals.bytes_to_client += run.bytes
+        return StatementFinished(
+            **self._base,  # type: ignore[arg-type]
+            statement_id=run.id,
+            rows=run.rows,
+            bytes=run.bytes,
+            milliseconds=round((now - run.started) / 1e6, 3),
+            masked_cells=run.masked_cells,
+            sqlstate=sqlstate,
+            command_tag=tag,
+        )
+
+    def mismatch(self, run: Run | None, text: str, column: str, origin: str, action: str) -> WitnessMismatch:
+        return WitnessMismatch(
+            **self._base,  # type: ignore[arg-type]
+            statement_id=run.id if run else "",
+            statement=text,
+            column=column,
+            origin=origin,
+            action=action,
+        )
+
+    def ended(self, why: str, now: int) -> list[StatementFinished | SessionEnded]:
+        """Closes what is open, then the session."""
+        closing: list[StatementFinished | SessionEnded] = [
+            self.finished(run, now, sqlstate=UNKNOWN) for run in list(self.open_runs.values())
+        ]
+        closing.append(
+            SessionEnded(
+                **self._base,  # type: ignore[arg-type]
+                reason=why,
+                statements=self.totals.statements,
+                bytes_to_client=self.totals.bytes_to_client,
+                milliseconds=round((now - self.totals.started) / 1e6, 3),
+            )
+        )
+        return closing
+
+
+def reason(refusal: Refusal | None) -> str:
+    return f"{refusal.message}: {refusal.detail}" if refusal else ""
+
+
+@dataclass(slots=True)
+class Running:
+    """The statements of one Query, in order, and which of them the server is at."""
+
+    decisions: tuple[Decision, ...]
+    runs: list[Run]
+    texts: list[str]
+    at: int = 0
+
+    @property
+    def decision(self) -> Decision | None:
+        return self.decisions[self.at] if self.at < len(self.decisions) else None
+
+    @property
+    def run(self) -> Run | None:
+        return self.runs[self.at] if self.at < len(self.runs) else None

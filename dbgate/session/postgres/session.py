@@ -1,0 +1,306 @@
+"""One PostgreSQL session between a client and its upstream, after both have logged in.
+
+It has no sockets and no clock: inputs come with the time of the driver's monotonic clock (nanoseconds), each returns an
+`Outcome`. One pass over each buffer; what may pass unchanged passes as the bytes that came (`Splice`), rows in slices.
+
+    client_sent -> front.handle  (decide, enter in the ledger, substitute what is refused)
+    upstream_sent -> back        (match with the ledger, mask, count, swallow what the gate itself asked for)
+
+The client's bytes wait (`Phase`) while the catalog is read again, while the gate asks for a search path that may have
+moved, and while too many requests are outstanding. The upstream's bytes never wait.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dbgate.session.outcome import Outcome
+from dbgate.session.postgres import back, front
+from dbgate.session.postgres.inbox import Inbox
+from dbgate.session.postgres.login import Limits, SessionLogin
+from dbgate.session.postgres.results import current_stream
+from dbgate.session.postgres.runs import Book
+from dbgate.session.postgres.splice import Splice
+from dbgate.session.postgres.state import AskedPath, FatalError, MakeContext, Phase, State, Stream
+from dbgate.session.postgres.texts import fatal_message
+from protocols.errors import PeerError
+from protocols.postgres import frontend
+from protocols.postgres.frames import HEADER, HEADER_SIZE, LENGTH_SIZE, bad_length
+from protocols.postgres.ledger import Answer, Ask
+from protocols.postgres.rows import count_rows
+from rules.policy import Policy
+
+ROW: Final = ord("D")
+COPY_DATA: Final = ord("d")
+TERMINATE: Final = frontend.Terminate().encode()
+#: The effective schemas, temporary and implicit ones included, in order.
+ASK_PATH: Final = frontend.Query("SELECT pg_catalog.current_schemas(true)").encode()
+
+
+class PostgresSession:
+    """`make_context`: the decisions' context for this session's role and database under a policy and search path."""
+
+    __slots__ = ("_client", "_state", "_through", "_upstream")
+
+    def __init__(
+        self, *, login: SessionLogin, policy: Policy, make_context: MakeContext, limits: Limits, now: int
+    ) -> None:
+        context = make_context(policy, login.search_path)
+        self._state = State(login, limits, context, make_context, policy, Book(login, context.digest, now), now)
+        self._client = Inbox()
+        self._upstream = Inbox()
+        self._through = 0  # bytes still to come of a row that passes
+
+    # ------------------------------------------------------------ what the driver may ask
+
+    @property
+    def idle(self) -> bool:
+        """No transaction is open and nothing outstanding: the session may end now without harm."""
+        state = self._state
+        return state.status == back.IDLE and not state.ledger and state.phase is Phase.OPEN and not len(self._client)
+
+    @property
+    def rows_are_expensive(self) -> bool:
+        """A masked result is coming in: let other sessions have their turn between buffers."""
+        stream = self._state.stream
+        return stream is not None and stream.plan.rewriter is not None
+
+    # ------------------------------------------------------------ inputs
+
+    def client_sent(self, data: bytes, now: int) -> Outcome:
+        state = self._state
+        state.now = now
+        if state.phase is not Phase.OPEN:
+            self._client.add(data)
+            return state.outcome()
+        whole = self._client.take(data)
+        if whole is None:
+            return state.outcome()
+        return self._guarded_front(whole)
+
+    def upstream_sent(self, data: bytes, now: int) -> Outcome:
+        state = self._state
+        state.now = now
+        if state.phase is Phase.CLOSED:
+            return state.outcome()
+        whole = self._upstream.take(data)
+        if whole is None:
+            return state.outcome()
+        splice = Splice(whole)
+        done = 0
+        try:
+            done = self._back(splice)
+        except (PeerError, FatalError) as problem:
+            return self._fatal(problem, "the upstream broke the protocol", to_client=splice.finish(self._mark(splice)))
+        return self._go_on(splice.finish(done))
+
+    def policy_changed(self, policy: Policy, now: int) -> Outcome:
+        """A new rulebook or catalog: it holds from the next statement on; also the answer to RefreshCatalog."""
+        self._state.now = now
+        self._state.use(policy)
+        return self._end_wait(Phase.AWAITS_CATALOG)
+
+    def catalog_unavailable(self, reason: str, now: int) -> Outcome:
+        """The catalog could not be read: the statement that asked for it is refused."""
+        self._state.now = now
+        return self._end_wait(Phase.AWAITS_CATALOG)
+
+    def terminate(self, sqlstate: str, message: str, now: int) -> Outcome:
+        """The gate ends the session (drain, kill, revocation)."""
+        state = self._state
+        state.now = now
+        if state.phase is Phase.CLOSED:
+            return state.outcome()
+        state.close(message)
+        return state.outcome(fatal_message(sqlstate, message), TERMINATE)
+
+    def ended(self, reason: str, now: int) -> Outcome:
+        """A connection is gone: statements whose end was not seen are closed as unknown."""
+        self._state.now = now
+        self._state.close(reason)
+        return self._state.outcome()
+
+    # ------------------------------------------------------------ the client's side
+
+    def _guarded_front(self, buffer: bytes, to_client: bytes = b"") -> Outcome:
+        splice = Splice(buffer)
+        state = self._state
+        try:
+            done = self._front(splice)
+        except (PeerError, FatalError) as problem:
+            accepted = splice.finish(self._mark(splice))
+            return self._fatal(problem, "the client broke the protocol", to_client=to_client, to_upstream=accepted)
+        return state.outcome(to_client, splice.finish(done))
+
+    def _front(self, splice: Splice) -> int:
+        """Handle the whole messages of a buffer; returns how far they reach. What is left goes to the inbox."""
+        state, buffer, size = self._state, splice.buffer, len(splice.buffer)
+        position, need = 0, 0
+        largest = state.limits.client_message
+        while size - position >= HEADER_SIZE:
+            kind, length = HEADER.unpack_from(buffer, position)
+            if length < LENGTH_SIZE or length > largest:
+                raise bad_length(kind, length, largest)
+            end = position + 1 + length
+            if end > size:
+                need = end - position
+                break
+            splice.at = position
+            if not front.handle(state, kind, splice, position, end):
+                break
+            position = end
+            if state.phase is not Phase.OPEN:
+                break
+        if position < size and state.phase is not Phase.CLOSED:
+            self._client.keep(buffer[position:], need)
+        return position
+
+    # ------------------------------------------------------------ the upstream's side
+
+    def _back(self, splice: Splice) -> int:
+        """Handle the whole messages of a buffer; returns how far what may be sent reaches."""
+        buffer, size = splice.buffer, len(splice.buffer)
+        position = self._pass_through(size)
+        while size - position >= HEADER_SIZE:
+            kind, length = HEADER.unpack_from(buffer, position)
+            if length < LENGTH_SIZE:
+                raise bad_length(kind, length, self._state.limits.upstream_message)
+            splice.at = position
+            if kind in (ROW, COPY_DATA):
+                reached = self._data(splice, kind, position, length)
+            else:
+                reached = self._message(splice, kind, position, position + 1 + length)
+            if reached == position:
+                break
+            position = reached
+        if position < size:
+            self._keep_upstream(buffer, position)
+        return min(position, size)
+
+    def _pass_through(self, size: int) -> int:
+        """The rest of a row that began in an earlier buffer and passes."""
+        passed = min(self._through, size)
+        self._through -= passed
+        return passed
+
+    def _keep_upstream(self, buffer: bytes, position: int) -> None:
+        need = 0
+        if len(buffer) - position >= HEADER_SIZE:
+            kind, length = HEADER.unpack_from(buffer, position)
+            need = 1 + length
+            if length > self._state.limits.upstream_message:
+                raise bad_length(kind, length, self._state.limits.upstream_message)
+        self._upstream.keep(buffer[position:], need)
+
+    def _message(self, splice: Splice, kind: int, start: int, end: int) -> int:
+        """One message that is no row; returns its end, or its start while it is incomplete."""
+        if end > len(splice.buffer):
+            return start
+        handler = back.HANDLERS.get(kind)
+        if handler is None:
+            raise PeerError(f"the upstream sent a message of unknown type {kind}")
+        handler(self._state, splice, start, end)
+        return end
+
+    def _data(self, splice: Splice, kind: int, start: int, length: int) -> int:
+        """Rows or COPY data from `start` on; returns how far they reach, which may be beyond the buffer."""
+        stream = current_stream(self._state, kind)
+        if stream is None:
+            end = start + 1 + length
+            if end > len(splice.buffer):
+                return start
+            back.on_own_row(self._state, splice, start, end)
+            return end
+        if kind == ROW and stream.plan.rewriter is not None:
+            return self._masked_rows(splice, stream, start)
+        return self._plain_rows(splice, stream, kind, start)
+
+    def _masked_rows(self, splice: Splice, stream: Stream, start: int) -> int:
+        assert stream.plan.rewriter is not None
+        made, reached, rows, cells = stream.plan.rewriter(splice.buffer, start)
+        if rows:
+            stream.run.rows += rows
+            stream.run.bytes += splice.replace_rows(start, reached, made)
+            stream.run.masked_cells += cells
+        return reached
+
+    def _plain_rows(self, splice: Splice, stream: Stream, kind: int, start: int) -> int:
+        """Whole rows are counted and pass; the last one passes in pieces."""
+        buffer, size = splice.buffer, len(splice.buffer)
+        reached, rows = count_rows(buffer, start) if kind == ROW else count_copy_data(buffer, start)
+        if size - reached >= HEADER_SIZE:
+            next_kind, length = HEADER.unpack_from(buffer, reached)
+            if next_kind == kind:
+                reached, rows = reached + 1 + length, rows + 1
+                self._through = reached - size
+        stream.run.rows += rows
+        stream.run.bytes += reached - start
+        return reached
+
+    # ------------------------------------------------------------ waiting
+
+    def _go_on(self, to_client: bytes) -> Outcome:
+        """After the upstream's messages: has what the client waits for come about?"""
+        state = self._state
+        if state.phase is Phase.AWAITS_REPLIES and len(state.ledger) <= state.limits.outstanding // 2:
+            state.phase = Phase.AWAITS_QUIET if state.path_dirty and state.watched else Phase.OPEN
+        if state.phase is Phase.AWAITS_QUIET and not state.ledger:
+            return self._ask_path(to_client)
+        if state.phase is Phase.OPEN and len(self._client) and not self._client.incomplete:
+            return self._resume(to_client)
+        return state.outcome(to_client)
+
+    def _ask_path(self, to_client: bytes) -> Outcome:
+        """In a failed transaction the server answers nothing but its end; then the question waits for that."""
+        state = self._state
+        if state.status == ord("E"):
+            state.phase = Phase.OPEN
+            return self._resume(to_client)
+        state.phase = Phase.AWAITS_PATH
+        state.ledger.expect(Ask.QUERY, Answer.SWALLOW, AskedPath())
+        return state.outcome(to_client, ASK_PATH)
+
+    def _end_wait(self, phase: Phase) -> Outcome:
+        if self._state.phase is not phase:
+            return self._state.outcome()
+        self._state.phase = Phase.OPEN
+        return self._resume(b"")
+
+    def _resume(self, to_client: bytes) -> Outcome:
+        """Take up the client's bytes that waited."""
+        waiting = self._client.drain()
+        if not waiting:
+            return self._state.outcome(to_client)
+        return self._guarded_front(waiting, to_client)
+
+    # ------------------------------------------------------------ the end
+
+    def _mark(self, splice: Splice) -> int:
+        """How far a buffer was handled before the message that broke the session."""
+        return splice.at
+
+    def _fatal(
+        self, problem: PeerError | FatalError, reason: str, to_client: bytes = b"", to_upstream: bytes = b""
+    ) -> Outcome:
+        state = self._state
+        if isinstance(problem, FatalError):
+            told = problem.wire
+        else:
+            told = fatal_message(problem.sqlstate, problem.message, hint=problem.hint)
+        state.close(f"{reason}: {problem}")
+        return state.outcome(to_client + told, to_upstream + TERMINATE)
+
+
+def count_copy_data(buffer: bytes, position: int) -> tuple[int, int]:
+    """(how far whole CopyData messages reach, how many)."""
+    last, count, size = len(buffer) - HEADER_SIZE, 0, len(buffer)
+    while position <= last:
+        kind, length = HEADER.unpack_from(buffer, position)
+        end = position + 1 + length
+        if kind != COPY_DATA or end > size:
+            break
+        if length < LENGTH_SIZE:
+            raise bad_length(kind, length, size)
+        position = end
+        count += 1
+    return position, count

@@ -1,0 +1,176 @@
+"""What the two sides of a session share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+from dbgate.audit.events import Event
+from dbgate.session.outcome import CloseSession, Outcome, Wish
+from dbgate.session.postgres.login import Limits, SessionLogin
+from dbgate.session.postgres.masking import RowPlan
+from dbgate.session.postgres.registry import Names, Prepared
+from dbgate.session.postgres.runs import Book, Run, Running
+from dbgate.session.postgres.texts import fatal_message
+from protocols.postgres.backend import FieldDescription
+from protocols.postgres.ledger import Ledger
+from rules.decision import Decision, Mask, Refusal
+from rules.policy import Policy, PolicyContext
+
+MakeContext = Callable[[Policy, tuple[str, ...]], PolicyContext]
+
+
+class FatalError(Exception):
+    """The session must end; the client is told why. The text holds no data."""
+
+    def __init__(self, sqlstate: str, message: str, detail: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+        self.wire = fatal_message(sqlstate, message, detail, hint)
+
+
+class Phase(Enum):
+    """What the session is doing with the client's bytes."""
+
+    OPEN = "open"
+    AWAITS_CATALOG = "awaits catalog"  # a relation is unknown: the driver reads the catalog again
+    AWAITS_QUIET = "awaits quiet"  # until every reply is in, so that the search path can be asked for
+    AWAITS_PATH = "awaits path"  # the gate's own question is under way
+    AWAITS_REPLIES = "awaits replies"  # too many requests are outstanding
+    CLOSED = "closed"
+
+
+# ---------------------------------------------------------------- what was asked, as the ledger keeps it
+
+
+@dataclass(slots=True)
+class AskedParse:
+    name: str
+    prepared: Prepared
+
+
+@dataclass(slots=True)
+class AskedBind:
+    portal: str
+    statement: str
+    formats: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class AskedDescribe:
+    name: str
+
+
+@dataclass(slots=True)
+class AskedExecute:
+    portal: str
+    run: Run
+    prepared: Prepared | None
+
+
+@dataclass(slots=True)
+class AskedClose:
+    target: int  # b"S" or b"P"
+    name: str
+
+
+@dataclass(slots=True)
+class AskedQuery:
+    running: Running
+
+
+@dataclass(slots=True)
+class AskedPath:
+    """The gate's own question for the search path; `answer`: the array's text."""
+
+    answer: str = ""
+
+
+@dataclass(slots=True)
+class Refused:
+    """The request was refused: its place is taken by a message that must fail."""
+
+    refusal: Refusal
+
+
+Asked: TypeAlias = (
+    AskedParse | AskedBind | AskedDescribe | AskedExecute | AskedClose | AskedQuery | AskedPath | Refused | None
+)
+
+
+@dataclass(slots=True)
+class Stream:
+    """The result that is coming in. `run` counts it."""
+
+    plan: RowPlan
+    run: Run
+
+
+PlanKey: TypeAlias = tuple[tuple[FieldDescription, ...], tuple[int, ...], tuple[Mask | None, ...] | None, int | None]
+
+
+@dataclass(slots=True)
+class State:
+    """`status`: the last ReadyForQuery's transaction status. `hidden`: the open transaction (or what is outstanding)
+    touched data that the role may not see whole, so the server's texts are rebuilt. `path_dirty`: the search path may
+    have changed; `path_moved`: it did so inside the open transaction, whose end may change it back."""
+
+    login: SessionLogin
+    limits: Limits
+    context: PolicyContext
+    make_context: MakeContext
+    policy: Policy
+    book: Book
+    now: int
+    ledger: Ledger[Asked] = field(default_factory=Ledger)
+    names: Names = field(default_factory=Names)
+    phase: Phase = Phase.OPEN
+    status: int = ord("I")
+    stream: Stream | None = None
+    hidden: bool = False
+    path_dirty: bool = False
+    path_moved: bool = False
+    retried: bool = False
+    events: list[Event] = field(default_factory=list)
+    wishes: list[Wish] = field(default_factory=list)
+    plans: dict[PlanKey, RowPlan] = field(default_factory=dict)
+
+    @property
+    def watched(self) -> bool:
+        """Is there anything to hide from this role? If not, nothing is asked, described or rebuilt on its behalf."""
+        return not self.context.unrestricted
+
+    def outcome(self, to_client: bytes = b"", to_upstream: bytes = b"") -> Outcome:
+        """What has come up since the last call."""
+        made = Outcome(to_client, to_upstream, self.events, self.wishes, self.phase is not Phase.OPEN)
+        if self.events:
+            self.events = []
+        if self.wishes:
+            self.wishes = []
+        return made
+
+    def use(self, policy: Policy) -> None:
+        """Decide by this policy from the next statement on."""
+        self.policy = policy
+        self.context = self.make_context(policy, self.login.search_path)
+        self.book.use_rulebook(self.context.digest)
+        self.plans.clear()
+
+    def start_run(self, text: str, decision: Decision, parameters: int = 0) -> Run:
+        """Record the intent; the driver writes it to the log before the statement is sent."""
+        run, event = self.book.decided(text, decision, self.now, parameters)
+        self.events.append(event)
+        return run
+
+    def finish_run(self, run: Run, *, sqlstate: str = "", tag: str = "") -> None:
+        if not run.finished:
+            self.events.append(self.book.finished(run, self.now, sqlstate=sqlstate, tag=tag))
+
+    def close(self, reason: str) -> None:
+        """No byte of either side is looked at any more."""
+        if self.phase is not Phase.CLOSED:
+            self.phase = Phase.CLOSED
+            self.events += self.book.ended(reason, self.now)
+            self.wishes.append(CloseSession(reason))
