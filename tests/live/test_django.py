@@ -80,7 +80,7 @@ def test_queries() -> None:
     _fill()
     sums = Shelf.objects.annotate(total=Sum("items__price"), n=Count("items")).order_by("id")
     assert [(shelf.total, shelf.n) for shelf in sums] == [(None, 0), (1, 1), (3, 2), (6, 3)]
-    assert Item.objects.aggregate(Avg("price"))["price__avg"] == decimal.Decimal(10) / 6
+    assert round(Item.objects.aggregate(Avg("price"))["price__avg"], 4) == decimal.Decimal("1.6667")
     assert Item.objects.filter(data__k__gte=1).exclude(title__icontains="3.").count() == 1
     newest = Item.objects.filter(shelf=OuterRef("pk")).order_by("-price").values("title")[:1]
     assert Shelf.objects.annotate(top=Subquery(newest)).get(name="shelf 3").top == "item 3.2"

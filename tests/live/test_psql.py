@@ -1,0 +1,141 @@
+"""psql: its backslash commands are long catalog queries, and people type anything at it."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.live.places import Place
+from tests.live.programs import client_program, run
+from tests.live.servers import Postgres
+
+
+def psql(place: Place, script: str, *options: str) -> str:
+    """What psql prints for a script, standard output and errors in their own order."""
+    command = [client_program("psql"), "-X", "-v", "VERBOSITY=verbose", *options]
+    done = run(place, command, script)
+    return done.stdout + done.stderr
+
+
+def test_tls(tls_place: Place) -> None:
+    assert "SSL connection" in psql(tls_place, "\\conninfo\n")
+
+
+COMMANDS = [
+    line.strip()
+    for line in r"""
+    \d
+    \d customers
+    \d+ customers
+    \d orders
+    \d+ customer_view
+    \d hr.*
+    \dt
+    \dt+ cust*
+    \dt *.*
+    \dv
+    \di
+    \ds
+    \dm
+    \df
+    \df+ order_total
+    \dn
+    \dn+
+    \du
+    \dT
+    \dD
+    \dx
+    \dp
+    \ddp
+    \l
+    \db
+    \dC
+    \do ===
+    \da
+    \dy
+    \des
+    \dP
+    \d events
+    \sf order_total
+    \sv customer_view
+    \encoding
+    \dd
+    \dF
+    \dO
+    \dL
+    \dconfig work_mem
+    \drds
+    \dRp
+""".strip().splitlines()
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_backslash_commands(command: str, direct: Place, allow_all: Place) -> None:
+    expected = psql(direct, command + "\n")
+    assert "ERROR" not in expected
+    assert psql(allow_all, command + "\n").replace("allow_all", direct.database) == expected
+
+
+SCRIPTS: dict[str, str] = YAML(typ="safe").load(Path(__file__).with_name("psql_scripts.yaml"))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts(name: str, direct: Place, allow_all: Place) -> None:
+    """psql prints the same, byte for byte (but for process ids in notifications)."""
+    wanted, found = (re.sub(r"PID \d+", "PID", psql(place, SCRIPTS[name])) for place in (direct, allow_all))
+    assert found == wanted
+
+
+def test_bind(server: Postgres, direct: Place, allow_all: Place) -> None:
+    script = "SELECT $1::int + $2::int AS sum \\bind 1 2 \\g\nSELECT 3 \\bind \\g\n"
+    program = client_program("psql")
+    version = run(direct, [program, "--version"]).stdout
+    if int(re.findall(r"\d+", version)[0]) < 16:
+        pytest.skip(f"\\bind needs psql 16: {version.strip()}")
+    assert psql(allow_all, script) == psql(direct, script)
+
+
+@pytest.mark.parametrize("place_name", ["direct", "allow_all"])
+def test_interrupt(place_name: str, request: pytest.FixtureRequest) -> None:
+    """Ctrl-C in psql sends a CancelRequest on a connection of its own."""
+    place: Place = request.getfixturevalue(place_name)
+    process = subprocess.Popen(
+        [client_program("psql"), "-X", "-c", "SELECT pg_sleep(30)"],
+        env={**place.environment(), "PATH": "/usr/bin:/bin"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(0.7)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert "canceling statement due to user request" in errors
+
+
+def test_large_result_to_a_file(direct: Place, allow_all: Place, tmp_path: Path) -> None:
+    sizes = []
+    for place in (direct, allow_all):
+        target = tmp_path / "out"
+        psql(place, f"\\o {target}\nSELECT n, md5(n::text) FROM generate_series(1, 200000) n;\n", "-At")
+        sizes.append(target.read_bytes())
+    assert sizes[0] == sizes[1]
+    assert len(sizes[0].splitlines()) == 200000
+
+
+def test_pg_dump(direct: Place, allow_all: Place) -> None:
+    """pg_dump reads every catalog and COPYs every table in one snapshot."""
+    program = client_program("pg_dump")
+    dumps = []
+    for place in (direct, allow_all):
+        done = run(place, [program, "--no-owner"])
+        assert done.returncode == 0, done.stderr
+        dumps.append(done.stdout)
+    assert dumps[0] == dumps[1]
+    assert "COPY public.customers" in dumps[0]
