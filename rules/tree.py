@@ -56,7 +56,7 @@ class Parameter:
 @dataclass(frozen=True, slots=True)
 class Call:
     """A function call, aggregate or window function. Everything inside it is in `arguments`, the
-    FILTER, WITHIN GROUP ORDER BY and OVER parts in `conditions`."""
+    ORDER BY, FILTER and OVER parts in `conditions`. WITHIN GROUP's ORDER BY is in both: its values are returned."""
 
     name: Name
     arguments: tuple[Expression, ...] = ()
@@ -260,6 +260,7 @@ class Insert:
     returning: tuple[Output, ...] = ()
     common_tables: tuple[CommonTable, ...] = ()
     recursive: bool = False
+    row_names: tuple[str, str] = ("old", "new")  # in RETURNING: qualifiers of the target's row before and after
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +272,7 @@ class Update:
     returning: tuple[Output, ...] = ()
     common_tables: tuple[CommonTable, ...] = ()
     recursive: bool = False
+    row_names: tuple[str, str] = ("old", "new")  # in RETURNING: qualifiers of the target's row before and after
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +283,7 @@ class Delete:
     returning: tuple[Output, ...] = ()
     common_tables: tuple[CommonTable, ...] = ()
     recursive: bool = False
+    row_names: tuple[str, str] = ("old", "new")  # in RETURNING: qualifiers of the target's row before and after
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +306,7 @@ class Merge:
     returning: tuple[Output, ...] = ()
     common_tables: tuple[CommonTable, ...] = ()
     recursive: bool = False
+    row_names: tuple[str, str] = ("old", "new")  # in RETURNING: qualifiers of the target's row before and after
 
 
 Write: TypeAlias = Insert | Update | Delete | Merge

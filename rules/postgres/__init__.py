@@ -1,0 +1,5 @@
+"""PostgreSQL's dialect: SQL text -> rules.tree."""
+
+from rules.postgres.parse import read
+
+__all__ = ["read"]

@@ -1,0 +1,53 @@
+"""Text -> statements."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+# each module registers its node readers
+from rules.postgres import json_nodes, keywords, second_opinion, statements, structure, utility
+from rules.postgres.grammar import parse_tree, too_complex
+from rules.postgres.lexical import encode, leading, significant_end
+from rules.postgres.nodes import STATEMENTS, Node, Reader, Refused, unknown
+from rules.tree import Statement, Unparsable
+
+_REGISTERED = (json_nodes, statements, structure, utility)
+
+
+def read(text: str) -> tuple[Statement, ...] | Unparsable:
+    """Every statement of `text` in order; `()` for an empty text. Never raises.
+
+    `text` is what the client sent, decoded from UTF-8. Offsets in the result are byte offsets into its UTF-8 form.
+    An Unparsable stands for the whole text: nothing of it may be forwarded.
+    """
+    try:
+        raw = encode(text)
+        return tuple([_statement(raw, node) for node in parse_tree(raw)])
+    except Refused as refused:
+        return refused.unparsable
+    except RecursionError:
+        return too_complex().unparsable
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as shape:
+        return unknown(f"the parse tree has an unexpected shape ({type(shape).__name__})").unparsable
+
+
+def _statement(text: bytes, node: Node) -> Statement:
+    start, end = _borders(text, node)
+    begin, word = leading(text, start)
+    ((kind, body),) = node["stmt"].items()
+    keywords.check(word, kind, begin)
+    reader = Reader(text)
+    made = STATEMENTS.read_body(reader, kind, body)
+    made = replace(made, start=begin, end=significant_end(text, begin, end))
+    if kind in _DOUBLE_CHECKED and made.body is not None:
+        second_opinion.check(text[made.start : made.end].decode(), made.body, reader.relations)
+    return made
+
+
+_DOUBLE_CHECKED = frozenset({"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
+
+
+def _borders(text: bytes, node: Node) -> tuple[int, int]:
+    start: int = node.get("stmt_location", 0)
+    length = node.get("stmt_len", 0)
+    return start, start + length if length else len(text)

@@ -1,0 +1,90 @@
+"""A second parser's view of SELECT, INSERT, UPDATE, DELETE, MERGE and VALUES.
+
+The server's grammar decides. sqlglot, written independently, reads the same text; when it sees a table that our
+tree does not have, or calls the statement another kind, one of the two is mistaken and the statement is refused.
+Where sqlglot cannot parse, or returns its opaque Command, the server's grammar stands alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import sqlglot.parser
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import SqlglotError
+
+from rules.postgres.nodes import Refused
+from rules.tree import Delete, Insert, Merge, Name, Query, Update, Write
+
+# sqlglot warns on its logger about texts it does not understand; those texts are the client's and may hold secrets.
+sqlglot.parser.logger.setLevel("CRITICAL")
+
+_POSTGRES: Final = Dialect.get_or_raise("postgres")
+_IDENTIFIER_BYTES: Final = 63
+
+_ROOTS: Final[dict[type[exp.Expression], str]] = {exp.Insert: "insert", exp.Update: "update", exp.Delete: "delete"}
+_ROOTS.update({exp.Merge: "merge"})
+_BODIES: Final[dict[type[object], str]] = {Insert: "insert", Update: "update", Delete: "delete", Merge: "merge"}
+_UPPER: Final = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+
+
+def check(text: str, body: Query | Write, relations: Iterable[Name]) -> None:
+    """Compare with sqlglot's reading of one statement. Raises Refused (`parser-disagreement`).
+
+    `relations`: every relation name in our tree of the statement, as written and folded.
+    """
+    tree = _parse(text)
+    if tree is None:
+        return
+    kind, ours = _kind(tree), _BODIES.get(type(body), "select")
+    if kind != ours:
+        raise _disagreement(f"a second parser reads it as {kind.upper()}, PostgreSQL's grammar as {ours.upper()}")
+    known = {name[-parts:] for name in relations for parts in range(1, len(name) + 1)}
+    for name in _tables(tree):
+        if name not in known:
+            raise _disagreement(f"a second parser sees the table {'.'.join(name)}, which PostgreSQL's grammar does not")
+
+
+def _parse(text: str) -> exp.Expression | None:
+    try:
+        found = _POSTGRES.parse(text)
+    except (SqlglotError, RecursionError, ValueError, TypeError, AttributeError, KeyError, IndexError):
+        return None  # the server's grammar is the more exact one and has accepted the text
+    tree = found[0] if len(found) == 1 else None
+    return None if isinstance(tree, exp.Command) else tree
+
+
+def _kind(tree: exp.Expression) -> str:
+    return _ROOTS.get(type(tree), "select" if isinstance(tree, _READS) else tree.key)
+
+
+_READS: Final = (exp.Query, exp.Values, exp.Table)
+
+
+def _tables(tree: exp.Expression) -> set[Name]:
+    """The tables that sqlglot sees, CTE names left out."""
+    common = {_folded(cte.args["alias"].this) for cte in tree.find_all(exp.CTE) if cte.args.get("alias")}
+    found = {name for table in tree.find_all(exp.Table) if (name := _name(table))}
+    return {name for name in found if len(name) > 1 or name[0] not in common}
+
+
+def _name(table: exp.Table) -> Name:
+    """A table's name; empty for a function in FROM."""
+    if not isinstance(table.this, exp.Identifier):
+        return ()
+    parts = (table.args.get("catalog"), table.args.get("db"), table.this)
+    return tuple([_folded(part) for part in parts if part])
+
+
+def _folded(identifier: exp.Identifier) -> str:
+    """As the server folds: ASCII letters of unquoted names, cut at 63 bytes."""
+    name = str(identifier.this)
+    if not identifier.args.get("quoted"):
+        name = name.translate(_UPPER)
+    return name.encode()[:_IDENTIFIER_BYTES].decode("utf-8", "ignore")
+
+
+def _disagreement(what: str) -> Refused:
+    return Refused("parser-disagreement", what, "write the statement in plainer SQL: quote names with \"...\", drop comments")
