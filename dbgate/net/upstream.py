@@ -1,0 +1,224 @@
+"""Connections to the real database: TLS as libpq's sslmode means it, login, and what goes wrong said in clear."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import ssl
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dbgate.net.setup_stream import ConnectionEnded, SetupStream
+from dbgate.net.tls import TlsUnusable, binding_of_der, upstream_context
+from dbgate.settings.model import TlsMode, Upstream
+from dbgate.settings.secrets import SecretUnavailable
+from protocols.errors import PeerError
+from protocols.postgres.client_login import ClientLogin, LoggedIn, LoginFailed
+from protocols.postgres.diagnostics import ErrorResponse
+from protocols.postgres.startup import CancelRequest, SSLRequest
+
+CONNECTION_FAILURE, REJECTED, UNKNOWN_DATABASE = "08006", "08004", "3D000"
+UNKNOWN_PARAMETER = "42704"
+#: SQLSTATE classes and codes of a server's refusal that a client may hear of as they are
+_TELLING = {
+    "53300": "has no connection left",
+    "57P01": "is shutting down",
+    "57P02": "is recovering from a crash",
+    "57P03": "is starting up or shutting down",
+}
+
+
+class UpstreamUnavailable(Exception):  # noqa: N818
+    """No usable connection. `message` is fit for clients: no address, no user, no secret. `cause`: for the log."""
+
+    def __init__(self, sqlstate: str, message: str, cause: str, *, refused: bool = False) -> None:
+        super().__init__(f"{message} ({cause})")
+        self.sqlstate, self.message, self.cause, self.refused = sqlstate, message, cause, refused
+
+
+@dataclass(slots=True)
+class UpstreamConnection:
+    """A logged-in connection. `tls`: whether it runs inside TLS. `early`: bytes that came after ReadyForQuery."""
+
+    stream: SetupStream
+    settings: Upstream
+    parameters: dict[str, str]
+    process_id: int
+    secret_key: bytes = field(repr=False)
+    tls: bool
+    early: bytes = b""
+
+    def close(self) -> None:
+        self.stream.transport.close()
+
+
+#: whether to try TLS, in order; a plain connection after a 'N' needs no second try
+_ATTEMPTS: dict[TlsMode, tuple[bool, ...]] = {
+    TlsMode.DISABLE: (False,),
+    TlsMode.ALLOW: (False, True),
+    TlsMode.PREFER: (True, False),
+    TlsMode.REQUIRE: (True,),
+    TlsMode.VERIFY_CA: (True,),
+    TlsMode.VERIFY_FULL: (True,),
+}
+
+
+def is_unix(upstream: Upstream) -> bool:
+    return upstream.host.startswith("/")
+
+
+async def connect(upstream: Upstream, parameters: Mapping[str, str]) -> UpstreamConnection:
+    """Connects and logs in. `parameters`: the client's startup parameters, already checked. Raises UpstreamUnavailable.
+
+    As libpq: `prefer` tries again in clear when TLS fails, `allow` tries TLS when clear is refused; TLS is not spoken
+    on unix sockets."""
+    attempts = (False,) if is_unix(upstream) else _ATTEMPTS[upstream.tls.mode]
+    for number, tls in enumerate(attempts):
+        try:
+            async with asyncio.timeout(upstream.connect_timeout):
+                return await _attempt(upstream, parameters, tls)
+        except UpstreamUnavailable as fault:
+            if not fault.refused or number == len(attempts) - 1:
+                raise
+        except TimeoutError:
+            raise _unreachable("no answer in time") from None
+    raise AssertionError("every attempt ends")
+
+
+async def _attempt(upstream: Upstream, parameters: Mapping[str, str], tls: bool) -> UpstreamConnection:
+    stream = await _open(upstream)
+    try:
+        secured = tls and await _secure(stream, upstream)
+        password = await _password(upstream)
+        return await _log_in(stream, upstream, parameters, password, secured)
+    except (ConnectionEnded, OSError) as fault:
+        stream.transport.abort()
+        raise _unreachable(f"the connection ended during login: {type(fault).__name__}", refused=True) from None
+    except PeerError as fault:
+        stream.transport.abort()
+        raise UpstreamUnavailable(CONNECTION_FAILURE, "the database behind the gate broke the protocol",
+                                  fault.message) from None  # fmt: skip
+    except BaseException:
+        stream.transport.abort()
+        raise
+
+
+async def _open(upstream: Upstream) -> SetupStream:
+    loop = asyncio.get_running_loop()
+    try:
+        if is_unix(upstream):
+            path = Path(upstream.host) / f".s.PGSQL.{upstream.port}"
+            _, stream = await loop.create_unix_connection(SetupStream, str(path))
+        else:
+            _, stream = await loop.create_connection(SetupStream, upstream.host, upstream.port)
+    except OSError as fault:
+        raise _unreachable(fault.strerror or type(fault).__name__) from None
+    return stream
+
+
+async def _secure(stream: SetupStream, upstream: Upstream) -> bool:
+    """Asks for TLS and starts it. False: the server has none and the mode doesn't insist."""
+    stream.write(SSLRequest().encode())
+    answer = await stream.read()
+    if answer == b"N":
+        if upstream.tls.mode in (TlsMode.PREFER, TlsMode.ALLOW):
+            return False
+        raise _unreachable("the server speaks no TLS, and upstream.tls.mode asks for it")
+    if answer != b"S":  # more bytes than one would be bytes in clear that look as if they came inside TLS
+        raise _unreachable("the answer to SSLRequest was neither S nor N")
+    await _handshake(stream, upstream)
+    return True
+
+
+async def _handshake(stream: SetupStream, upstream: Upstream) -> None:
+    try:
+        context = upstream_context(upstream.tls)
+        await stream.start_tls(context, server=False, name=upstream.host, limit=upstream.connect_timeout)
+    except TlsUnusable as fault:
+        raise _unreachable(str(fault)) from None
+    except ssl.SSLCertVerificationError as fault:
+        raise _unreachable(f"the server's certificate is not valid: {fault.verify_message}") from None
+    except (ssl.SSLError, OSError) as fault:
+        raise _unreachable(f"the TLS handshake failed: {type(fault).__name__}", refused=True) from None
+
+
+async def _password(upstream: Upstream) -> str | None:
+    if upstream.password is None:
+        return None
+    try:
+        if upstream.password.command or upstream.password.file:
+            return await asyncio.to_thread(upstream.password.read)
+        return upstream.password.read()
+    except SecretUnavailable as fault:
+        raise _unreachable(f"the upstream's password: {fault}") from None
+
+
+async def _log_in(
+    stream: SetupStream, upstream: Upstream, parameters: Mapping[str, str], password: str | None, secured: bool
+) -> UpstreamConnection:
+    login = ClientLogin(
+        user=upstream.user,
+        database=upstream.database,
+        parameters={**parameters, "client_encoding": "UTF8", "standard_conforming_strings": "on"},
+        password=password,
+        nonce=secrets.token_urlsafe(18),
+        channel_binding_hash=_binding(stream) if secured else None,
+        allow_cleartext=secured or _is_local(upstream),
+    )
+    stream.write(login.to_send())
+    while True:
+        login.receive(await stream.read())
+        event = login.next_event()
+        stream.write(login.to_send())
+        if isinstance(event, LoggedIn):
+            return UpstreamConnection(
+                stream, upstream, dict(event.parameters), event.process_id, event.secret_key, secured, event.rest
+            )
+        if isinstance(event, LoginFailed):
+            raise refusal(event.error)
+
+
+def _is_local(upstream: Upstream) -> bool:
+    return is_unix(upstream) or upstream.host in ("127.0.0.1", "::1", "localhost")
+
+
+def _binding(stream: SetupStream) -> bytes | None:
+    tls = stream.transport.get_extra_info("ssl_object")
+    return binding_of_der(tls.getpeercert(binary_form=True)) if tls is not None else None
+
+
+def refusal(error: ErrorResponse) -> UpstreamUnavailable:
+    """A server's refusal, told to clients without names: who the gate is upstream is not theirs to know."""
+    sqlstate = error.get("C") or ""
+    cause = f"{sqlstate} {error.get('M') or ''}"
+    if sqlstate == UNKNOWN_DATABASE:
+        return UpstreamUnavailable(UNKNOWN_DATABASE, "the database behind the gate does not exist", cause)
+    if sqlstate in _TELLING:
+        return UpstreamUnavailable(sqlstate, f"the database behind the gate {_TELLING[sqlstate]}", cause)
+    if sqlstate.startswith("22") or sqlstate == UNKNOWN_PARAMETER:  # speaks of the client's own startup parameters
+        return UpstreamUnavailable(sqlstate, error.get("M") or "invalid startup parameter", cause)
+    message = "the database behind the gate refused the gate's own login"
+    return UpstreamUnavailable(REJECTED, message, cause, refused=True)
+
+
+def _unreachable(cause: str, *, refused: bool = False) -> UpstreamUnavailable:
+    message = "the database behind the gate cannot be reached"
+    return UpstreamUnavailable(CONNECTION_FAILURE, message, cause, refused=refused)
+
+
+async def send_cancel(connection: UpstreamConnection) -> None:
+    """Asks the server to cancel what this connection does, in the same way that it was reached. The server closes
+    without an answer, so errors are of no use to anybody."""
+    upstream = connection.settings
+    with suppress(UpstreamUnavailable, ConnectionEnded, OSError, TimeoutError):
+        async with asyncio.timeout(upstream.connect_timeout):
+            stream = await _open(upstream)
+            try:
+                if connection.tls and not await _secure(stream, upstream):
+                    return
+                stream.write(CancelRequest(connection.process_id, connection.secret_key).encode())
+                await stream.read()  # until the server has closed: only then the request is taken
+            finally:
+                stream.transport.close()

@@ -1,0 +1,156 @@
+"""The settings as values. What each means stands in the manual's page on the settings file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from dbgate.settings.secrets import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """TCP host and port, or the path of a unix socket."""
+
+    host: str = ""
+    port: int = 0
+    path: Path | None = None
+
+    def __str__(self) -> str:
+        if self.path is not None:
+            return f"unix:{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTls:
+    certificate: Path
+    key: Path
+    required: bool = False
+
+
+class TlsMode(Enum):
+    """libpq's sslmode."""
+
+    DISABLE = "disable"
+    ALLOW = "allow"
+    PREFER = "prefer"
+    REQUIRE = "require"
+    VERIFY_CA = "verify-ca"
+    VERIFY_FULL = "verify-full"
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamTls:
+    mode: TlsMode = TlsMode.PREFER
+    root_certificate: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """`host`: a name, an address, or the absolute directory of a unix socket. Times in seconds."""
+
+    host: str
+    user: str
+    database: str
+    port: int = 5432
+    password: Secret | None = None
+    tls: UpstreamTls = UpstreamTls()
+    connect_timeout: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    name: str
+    upstream: Upstream
+    rules: tuple[Path, ...]
+    refresh: float = 30.0  # seconds between two looks at the catalog
+
+
+class Authentication(Enum):
+    SCRAM = "scram"
+    PASSWORD = "password"  # noqa: S105  (cleartext, only over TLS or loopback)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    name: str
+    role: str
+    verifier: str = field(repr=False)
+    databases: tuple[str, ...]
+    authentication: Authentication = Authentication.SCRAM
+    job: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Times in seconds. `half_open`: connections that may be logging in at once, for each worker."""
+
+    name: str = "dbgate"
+    listen: tuple[Address, ...] = (Address("127.0.0.1", 6432),)
+    workers: int = 1
+    directory: Path = Path("dbgate-data")
+    drain: float = 30.0
+    authentication_timeout: float = 60.0
+    half_open: int = 200
+    connections: int = 10_000
+    tls: ClientTls | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    listen: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Masking:
+    key: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClickHouse:
+    url: str
+    user: str = "default"
+    password: Secret | None = None
+    database: str = "dbgate"
+
+
+class Durability(Enum):
+    OS = "os"
+    FSYNC = "fsync"
+
+
+class WhenFull(Enum):
+    HOLD = "hold"
+    PASS = "pass"  # noqa: S105
+
+
+class StatementTexts(Enum):
+    KEEP = "keep"
+    DROP = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    durability: Durability = Durability.OS
+    max_bytes: int = 1 << 30
+    when_full: WhenFull = WhenFull.HOLD
+    clickhouse: ClickHouse | None = None
+    statements: StatementTexts = StatementTexts.KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`file`: where they were read, absolute; relative paths in it are resolved against its directory."""
+
+    file: Path
+    gate: Gate
+    databases: Mapping[str, Database]
+    users: Mapping[str, User]
+    control: Control = Control()
+    masking: Masking = Masking()
+    audit: Audit = Audit()
