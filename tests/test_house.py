@@ -12,6 +12,9 @@ import click
 import pytest
 
 from dbgate.cli import main
+from dbgate.settings import parse_settings
+from dbgate.settings.load import _KEYS
+from rules.book import load
 
 HOUSE = Path(__file__).parent.parent
 README = (HOUSE / "README.md").read_text("utf-8")
@@ -107,3 +110,19 @@ def test_every_command_in_the_readme_exists(line: str) -> None:
     assert name is not None, f"no such command: {line}"
     options = {option for parameter in COMMANDS[name].params for option in parameter.opts} | {"--help"}
     assert set(re.findall(r"(?<=\s)--[a-z-]+", line)) <= options
+
+
+def test_the_rulebooks_in_the_readme_are_sound() -> None:
+    rulebooks = [block for block in blocks("yaml") if block.startswith("version:") and "\nrules:" in block]
+    assert rulebooks
+    for text in [*rulebooks, (HOUSE / "dbgate/demo/rulebook.yaml").read_text("utf-8")]:
+        assert load({"README.md": text}).problems == ()
+
+
+def test_the_settings_in_the_readme_are_sound_and_name_every_key() -> None:
+    settings = [block for block in blocks("yaml") if block.startswith("gate:")]
+    assert settings
+    for text in settings:
+        parse_settings(text, HOUSE / "dbgate.yaml")
+    known = {key for keys in _KEYS.values() for key in keys}
+    assert {key for key in known if not re.search(rf"\b{key}:", "".join(settings))} == set()

@@ -1,0 +1,80 @@
+"""`dbgate demo --once` as a user runs it: everything as scripted, quick, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dbgate.settings import load_settings
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+COMMAND = [sys.executable, "-m", "dbgate", "demo"]
+
+
+def start(*options: str, temporary: Path) -> subprocess.Popen[str]:
+    """The demo with its temporary files in a folder of the test's own."""
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    return subprocess.Popen(
+        [*COMMAND, *options], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def processes_that_mention(word: str) -> list[str]:
+    """Command lines of running processes that hold `word`."""
+    lines = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            lines.append(file.read_text().replace("\0", " "))
+        except OSError:  # it ended meanwhile
+            continue
+    return [line for line in lines if word in line]
+
+
+@pytest.fixture
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A temporary folder that the embedded server's own user may enter."""
+    folder = tmp_path_factory.mktemp("demo")
+    for parent in (folder, *folder.parents):
+        if parent.stat().st_uid == os.geteuid() and parent != Path("/"):
+            parent.chmod(parent.stat().st_mode | 0o055)
+    return folder
+
+
+def test_once_goes_as_scripted_and_leaves_nothing_behind(temporary: Path) -> None:
+    demo = start("--once", temporary=temporary)
+    printed, _ = demo.communicate(timeout=90)
+    assert demo.returncode == 0, printed
+    assert "all as scripted" in printed
+    assert list(temporary.iterdir()) == []
+    assert processes_that_mention(str(temporary)) == []
+
+
+def test_a_directory_keeps_the_files(temporary: Path) -> None:
+    kept = temporary / "kept"
+    demo = start("--once", "--directory", str(kept), temporary=temporary)
+    printed, _ = demo.communicate(timeout=90)
+    assert demo.returncode == 0, printed
+    assert {path.name for path in kept.iterdir()} >= {"dbgate.yaml", "rulebook.yaml", "dbgate-data"}
+    assert load_settings(kept / "dbgate.yaml").databases.keys() == {"shop"}
+    assert [path.name for path in temporary.iterdir()] == ["kept"]
+
+
+@pytest.mark.parametrize("word", [signal.SIGINT, signal.SIGTERM])
+def test_it_stays_open_until_it_is_told_to_end(temporary: Path, word: signal.Signals) -> None:
+    demo = start(temporary=temporary)
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        if "its log" in line:
+            break
+    assert demo.poll() is None
+    demo.send_signal(word)
+    demo.communicate(timeout=30)
+    assert demo.returncode == 0
+    assert list(temporary.iterdir()) == []
+    assert processes_that_mention(str(temporary)) == []
