@@ -16,9 +16,7 @@ class EventIds:
 
     __slots__ = ("_clock", "_counter", "_millisecond", "_prefix", "_random")
 
-    def __init__(
-        self, clock: Callable[[], int] = time.time_ns, random: Callable[[int], bytes] = os.urandom
-    ) -> None:
+    def __init__(self, clock: Callable[[], int] = time.time_ns, random: Callable[[int], bytes] = os.urandom) -> None:
         self._clock = clock
         self._random = random
         self._millisecond = -1

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, TypeAlias, TypeVar
+from typing import TypeVar
 
 import orjson
 
@@ -23,13 +23,10 @@ from dbgate.audit.ids import EventIds
 from dbgate.audit.records import write_record
 from dbgate.audit.recovery import SEGMENT_HEAD, Recovered, recover
 from dbgate.audit.segments import create_segment, lock, log_folder, make_private, used_bytes, write_whole
-
-Durability: TypeAlias = Literal["os", "fsync"]
-WhenFull: TypeAlias = Literal["hold", "pass"]
+from dbgate.audit.settings import MIB, Durability, WhenFull
 
 AnyEvent = TypeVar("AnyEvent", bound=Event)
 
-MIB = 1024 * 1024
 _OUTCOMES = (StatementFinished, SessionEnded, AuditDegraded)  # these may use the reserve: what began must end
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MEASURE_AGAIN = 0.05  # seconds between two looks at the folder of a full log
@@ -96,8 +93,11 @@ class AuditLog:
         gate: str = "",
         clock: Callable[[], int] = time.time_ns,
     ) -> AuditLog:
-        """Open the stream in the gate's `directory`, closing what an earlier run left open. `max_bytes` bounds this
-        stream (to one batch of events and a segment's head). AuditUnavailable when another process writes to it or the disk does not take it."""
+        """Open the stream in the gate's `directory`, closing what an earlier run left open.
+
+        `max_bytes` bounds this stream (to one batch of events and one segment's head). AuditUnavailable when another
+        process writes to it, or the disk does not take it.
+        """
         folder = log_folder(Path(directory)) / stream
         try:
             make_private(folder)
