@@ -104,7 +104,10 @@ def _version(folder: Path) -> tuple[int, ...]:
 def _runs(folder: Path, owner: Owner | None, scratch: Path) -> bool:
     try:
         return start([str(folder / "postgres"), "--version"], owner, scratch, scratch / "programs.log").wait() == 0
-    except PermissionError:
+    except PermissionError as refused:
+        if refused.filename == str(scratch):
+            mend = "set TMPDIR to a folder that every user may enter"
+            raise PostgresUnavailableError(f"the server's user may not enter {scratch}: {mend}") from refused
         return False
 
 

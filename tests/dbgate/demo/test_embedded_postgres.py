@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,3 +109,14 @@ def test_root_never_runs_the_server() -> None:
     owner = unprivileged_owner()
     assert (owner is None) == (os.geteuid() != 0)
     assert owner is None or owner.uid != 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to hand the server to another user")
+def test_a_temporary_folder_that_the_owner_may_not_enter_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(PostgresUnavailableError, match="TMPDIR"):
+        EmbeddedPostgres().start()
+    assert list(tmp_path.iterdir()) == []
