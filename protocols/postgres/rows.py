@@ -105,7 +105,7 @@ def compile_rewriter(width: int, maskers: Mapping[int, CellMasker | Constant]) -
     """Build `rewrite(buffer, position) -> (rows' new bytes, consumed, rows, masked cells)` for rows of `width` columns.
 
     It takes the complete DataRow messages from `position` on and stops at the first other or incomplete message.
-    `maskers` has a function or a `Constant` by column index. A masker gets the cell's bytes and returns the new ones, or
+    `maskers`: a function or a `Constant` by column index. A masker gets the cell's bytes and returns the new ones, or
     None for NULL; NULL stays NULL without being asked or counted. `rewrite` raises `PeerError` for another column count
     and for lengths that do not fit the row; what a masker raises comes through. Compiled plans are kept by their shape.
     """
