@@ -108,6 +108,11 @@ class Catalog:
         return {oid: tuple(rs) for oid, rs in found.items()}
 
     @cached_property
+    def derived(self) -> dict[object, object]:
+        """Scratch space for what readers work out from this catalog once (it lives and dies with it)."""
+        return {}
+
+    @cached_property
     def functions_by_name(self) -> dict[str, tuple[Function, ...]]:
         """User-defined functions (any schema but pg_catalog and information_schema) by bare name."""
         return _group(self.functions)

@@ -1,0 +1,122 @@
+"""Conditions: what each tells about the columns in it."""
+
+from __future__ import annotations
+
+from rules.facts import Use
+from rules.lineage.expressions import value
+from rules.lineage.reader import Reader
+from rules.lineage.scope import Scope
+from rules.lineage.values import Item, united
+from rules.tree import Call, Cast, Column, Expression, Field, Literal, Operation, Parameter, Subquery
+
+_MEMBERSHIP = frozenset({"in", "= any"})
+_LISTS = frozenset({"array", "list", "row"})
+_SIGNS = frozenset({"-", "+"})
+
+
+def condition(reader: Reader, e: Expression, scope: Scope, join: bool = False) -> bool:
+    """Notes the uses of a WHERE, HAVING or ON condition. True when it looks at any column or subquery."""
+    if isinstance(e, Operation) and not e.qualifier:
+        if e.operator in ("and", "or"):
+            return sum(condition(reader, o, scope, join) for o in e.operands) > 0  # every one is noted
+        if e.operator == "=" and len(e.operands) == 2:
+            return _equal(reader, e.operands[0], e.operands[1], scope, join)
+        if e.operator in _MEMBERSHIP and _among(reader, e, scope):
+            return True
+    if isinstance(e, Subquery) and e.form in ("in", "any") and e.operator in ("", "=") and e.test is not None:
+        return _in_query(reader, e, scope)
+    return _filtered(reader, e, scope)
+
+
+def _filtered(reader: Reader, e: Expression, scope: Scope) -> bool:
+    sources = value(reader, e, scope).sources
+    reader.use(Use.FILTER, sources)
+    return bool(sources) or _looks(e)
+
+
+def _looks(e: Expression) -> bool:
+    """The expression looks at a column or subquery, if only at one without sources (EXISTS, ctid)."""
+    if isinstance(e, Column | Subquery):
+        return True
+    if isinstance(e, Operation):
+        return e.operator == "current_of" or any(map(_looks, e.operands))
+    if isinstance(e, Cast | Field):
+        return _looks(e.operand)
+    return isinstance(e, Call) and any(map(_looks, e.arguments))
+
+
+def _equal(reader: Reader, left: Expression, right: Expression, scope: Scope, join: bool) -> bool:
+    if _is_row(left) and _is_row(right):
+        pairs = zip(left.operands, right.operands, strict=False)  # type: ignore[union-attr]
+        return sum(_equal(reader, a, b, scope, join) for a, b in pairs) > 0
+    a, b = value(reader, left, scope), value(reader, right, scope)
+    compared(reader, a, b, _use(left, a, right, b, join))
+    return bool(a.sources or b.sources) or _looks(left) or _looks(right)
+
+
+def _is_row(e: Expression) -> bool:
+    return isinstance(e, Operation) and e.operator == "row"
+
+
+def _use(left: Expression, a: Item, right: Expression, b: Item, join: bool) -> Use:
+    if _plain(left, a) and _plain(right, b):
+        return Use.JOIN if join else Use.EQUALITY
+    if (_plain(left, a) and is_constant(right)) or (_plain(right, b) and is_constant(left)):
+        return Use.EQUALITY
+    return Use.FILTER
+
+
+def compared(reader: Reader, a: Item, b: Item, use: Use) -> None:
+    reader.use(use, a.sources)
+    reader.use(use, b.sources)
+
+
+def merged(reader: Reader, a: Item, b: Item) -> None:
+    """USING and NATURAL compare by equality; a computed side makes it a filter on what it is computed from."""
+    compared(reader, a, b, Use.JOIN if _certain(a) and _certain(b) else Use.FILTER)
+
+
+def _plain(e: Expression, item: Item) -> bool:
+    return isinstance(e, Column) and _certain(item)
+
+
+def _certain(item: Item) -> bool:
+    """A stored column's own value. A value without sources (generate_series) could be used to read by guessing."""
+    return item.direct and bool(item.sources) and item.row is None
+
+
+def is_constant(e: Expression) -> bool:
+    """One fixed value for the whole statement."""
+    if isinstance(e, Literal | Parameter):
+        return True
+    if isinstance(e, Cast):
+        return is_constant(e.operand)
+    return isinstance(e, Operation) and e.operator in _SIGNS | _LISTS and all(map(is_constant, e.operands))
+
+
+def _among(reader: Reader, e: Operation, scope: Scope) -> bool:
+    """`column IN (constants)`, `column = ANY (constant)`: equality. False when it is anything else."""
+    if not e.operands:
+        return False
+    first, rest = e.operands[0], e.operands[1:]
+    tests = first.operands if _is_row(first) else (first,)  # type: ignore[union-attr]
+    if not all(map(is_constant, rest)):
+        return False
+    items = [value(reader, t, scope) for t in tests]
+    if not all(_plain(t, i) for t, i in zip(tests, items, strict=True)):
+        return False
+    reader.use(Use.EQUALITY, united(items))
+    return True
+
+
+def _in_query(reader: Reader, e: Subquery, scope: Scope) -> bool:
+    from rules.lineage.queries import query  # queries hold conditions and the other way round
+
+    items = query(reader, e.query, scope)
+    test = e.test
+    tests = test.operands if isinstance(test, Operation) and test.operator == "row" else (test,)
+    given = [value(reader, t, scope) for t in tests if t is not None]
+    plain = all(isinstance(t, Column) for t in tests) and all(map(_certain, (*given, *items)))
+    use = Use.EQUALITY if plain else Use.FILTER
+    reader.use(use, united((*given, *items)))
+    return True

@@ -1,0 +1,201 @@
+"""Expressions: every value's base columns, and the functions, operators and subqueries inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from rules.facts import FunctionRisk, FunctionUse, Use
+from rules.lineage import functions
+from rules.lineage.reader import Reader
+from rules.lineage.scope import Scope, entry_of, reference
+from rules.lineage.values import (
+    CONSTANT,
+    NO_SOURCES,
+    Item,
+    Refused,
+    computed,
+    united,
+    whole_row,
+)
+from rules.tree import (
+    Call,
+    Cast,
+    Column,
+    Expression,
+    Field,
+    Literal,
+    Operation,
+    Parameter,
+    Star,
+    Subquery,
+)
+
+#: Operations whose result is a condition, so that a CASE without a test can be told from one with it.
+_CONDITION_WORDS: Final = (
+    "and or not = <> != < > <= >= in not_in like not_like ilike not_ilike similar not_similar between not_between "
+    "between_symmetric not_between_symmetric is_null is_not_null is_true is_not_true is_false is_not_false is_unknown "
+    "is_not_unknown is_distinct is_not_distinct ~ ~* !~ !~* ~~ ~~* !~~ !~~* @> <@ && ? ?| ?& @@"
+)
+_CONDITIONS: Final = frozenset(_CONDITION_WORDS.split())
+
+
+def value(reader: Reader, expression: Expression, scope: Scope) -> Item:
+    """The expression's value. Raises Refused or MissingRelation where a name is not certain."""
+    return _HANDLERS[type(expression)](reader, expression, scope)
+
+
+def values(reader: Reader, expressions: Iterable[Expression], scope: Scope) -> list[Item]:
+    return [_HANDLERS[type(e)](reader, e, scope) for e in expressions]
+
+
+def column(reader: Reader, e: Column, scope: Scope) -> Item:
+    item = reference(scope, e.path)
+    return item if item is not None else _notation(reader, e, scope)
+
+
+def _notation(reader: Reader, e: Column, scope: Scope) -> Item:
+    """`t.f`, PostgreSQL's other way to write f(t)."""
+    entry = entry_of(scope, e.path[:-1]) if len(e.path) > 1 else None
+    if entry is None or not functions.exists(reader, e.path[-1]):
+        raise unknown_column(e)
+    functions.used(reader, (e.path[-1],))
+    return computed(whole_row(entry).sources, e.path[-1])
+
+
+def unknown_column(e: Column) -> Refused:
+    name = ".".join(e.path)
+    return Refused("column", f'column "{name}" is not in any table of this query', "check the name and its table", e.at)
+
+
+def constant(_: Reader, e: Literal | Parameter, scope: Scope) -> Item:
+    return CONSTANT
+
+
+def star(reader: Reader, e: Star, scope: Scope) -> Item:
+    """`t.*` inside an expression: the whole row."""
+    items = starred(e, scope)
+    return Item("?column?", united(items), False, None, items)
+
+
+def starred(e: Star, scope: Scope) -> tuple[Item, ...]:
+    """The columns that `*` or `t.*` stands for. Raises Refused for an unknown qualifier."""
+    if not e.qualifier:
+        return tuple(i for entry in scope.entries if entry.columns for i in entry.items)
+    entry = entry_of(scope, e.qualifier)
+    if entry is None:
+        raise unknown_column(Column((*e.qualifier, "*"), e.at))
+    return entry.items
+
+
+def call(reader: Reader, e: Call, scope: Scope) -> Item:
+    functions.used(reader, e.name)
+    arguments = values(reader, e.arguments, scope)
+    if e.conditions:  # ORDER BY, FILTER and OVER parts decide which rows count, as a WHERE does
+        reader.use(Use.FILTER, united(values(reader, e.conditions, scope)))
+    if functions.is_built_in(reader, e.name, "count"):
+        _counted(reader, e, arguments)
+        return computed(NO_SOURCES, "count")
+    return computed(united(arguments), e.name[-1])
+
+
+def _counted(reader: Reader, e: Call, arguments: list[Item]) -> None:
+    """A count tells how many, not what; but counting a computed value is a condition on its columns."""
+    for argument, item in zip(e.arguments, arguments, strict=True):
+        plain = isinstance(argument, Column | Star) and (item.direct or item.row is not None)
+        reader.use(Use.PROJECT if plain else Use.FILTER, item.sources)
+
+
+def cast(reader: Reader, e: Cast, scope: Scope) -> Item:
+    item = value(reader, e.operand, scope)
+    type_name = _type(reader, e.type_name)
+    if item.sources:
+        return Item(item.name, item.sources, False, type_name)
+    return Item("?column?", NO_SOURCES, True, type_name)
+
+
+def _type(reader: Reader, name: tuple[str, ...]) -> str | None:
+    """The qualified name of a composite type or of a type with user casts; other types need no name."""
+    if reader.catalog.user_casts:
+        _user_cast(reader, name)
+    if len(name) > 1 and name[-2] == "pg_catalog":
+        return None
+    relation = reader.lookup(name)
+    return f"{relation.schema}.{relation.name}" if relation else None
+
+
+def _user_cast(reader: Reader, name: tuple[str, ...]) -> None:
+    targets = {target for _, target in reader.catalog.user_casts}
+    schema = name[-2] if len(name) > 1 else None
+    for known in reader.catalog.types:
+        if known.name == name[-1] and known.oid in targets and schema in (None, known.schema):
+            reader.functions.add(FunctionUse(known.schema, f"cast to {known.name}", FunctionRisk.USER))
+
+
+def field(reader: Reader, e: Field, scope: Scope) -> Item:
+    item = value(reader, e.operand, scope)
+    if e.name is None:
+        return item
+    if item.row is None:
+        return computed(item.sources, e.name, None)
+    found = [i for i in item.row if i.name == e.name]
+    if len(found) == 1:
+        return found[0]
+    if found or not functions.exists(reader, e.name):
+        raise unknown_column(Column((e.name,), e.at))
+    functions.used(reader, (e.name,))
+    return computed(item.sources, e.name)
+
+
+def operation(reader: Reader, e: Operation, scope: Scope) -> Item:
+    if reader.catalog.user_operators and e.operator in reader.catalog.user_operators:
+        reader.functions.add(FunctionUse(".".join(e.qualifier), f"operator {e.operator}", FunctionRisk.USER))
+    operands = values(reader, e.operands, scope)
+    if e.operator == "case":
+        reader.use(Use.FILTER, united(_decisive(e.operands, operands)))
+    sources = united(operands)
+    return computed(sources) if sources else CONSTANT
+
+
+def _decisive(written: tuple[Expression, ...], operands: list[Item]) -> list[Item]:
+    """The operands of a CASE that choose among the others: its test, the WHEN values, the conditions.
+
+    The tree lists them flat; where a test cannot be told from a condition, both readings count."""
+    first_is_condition = _is_condition(written[0]) or len(written) < 3
+    odd = not first_is_condition and not isinstance(written[1], Literal | Parameter)
+    return [
+        item
+        for position, (e, item) in enumerate(zip(written, operands, strict=True))
+        if position == 0 or _is_condition(e) or (odd and position % 2)
+    ]
+
+
+def _is_condition(e: Expression) -> bool:
+    if isinstance(e, Operation):
+        return e.operator in _CONDITIONS or e.operator.endswith((" any", " all"))
+    return isinstance(e, Subquery) and e.form in ("exists", "in", "any", "all")
+
+
+def subquery(reader: Reader, e: Subquery, scope: Scope) -> Item:
+    from rules.lineage.queries import query  # queries hold expressions and the other way round
+
+    items = query(reader, e.query, scope)
+    test = value(reader, e.test, scope) if e.test is not None else CONSTANT
+    if e.form == "scalar":
+        return items[0] if len(items) == 1 else Item("?column?", united(items), False, None, items)
+    if e.form == "exists":
+        return CONSTANT
+    return computed(united((test, *items)))
+
+
+_HANDLERS: Final[dict[type, Callable[[Reader, Any, Scope], Item]]] = {
+    Column: column,
+    Literal: constant,
+    Parameter: constant,
+    Star: star,
+    Call: call,
+    Cast: cast,
+    Field: field,
+    Operation: operation,
+    Subquery: subquery,
+}

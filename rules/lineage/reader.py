@@ -1,0 +1,63 @@
+"""The state of one reading: the catalog, the search path, and everything found so far."""
+
+from __future__ import annotations
+
+from rules.catalog import Catalog, Relation
+from rules.facts import ColumnId, FunctionUse, TableUse, Use
+from rules.lineage.values import MissingRelation, Refused, Sources
+from rules.tree import Access
+
+
+class Reader:
+    """Collects what the statement touches. `known` is the per-catalog memory shared by all readings."""
+
+    __slots__ = ("catalog", "copies", "functions", "has_where", "path", "tables", "uses")
+
+    def __init__(self, catalog: Catalog, search_path: tuple[str, ...]) -> None:
+        self.catalog = catalog
+        self.path = effective_path(search_path)
+        self.tables: set[TableUse] = set()
+        self.functions: set[FunctionUse] = set()
+        self.uses: dict[Use, set[ColumnId]] = {}
+        self.copies: list[tuple[ColumnId | None, Sources]] = []
+        self.has_where = True
+
+    def use(self, use: Use, sources: Sources) -> None:
+        if sources:
+            found = self.uses.get(use)
+            if found is None:
+                self.uses[use] = set(sources)
+            else:
+                found.update(sources)
+
+    def touch(self, relation: Relation, access: Access) -> None:
+        self.tables.add(TableUse(relation.qualified, access))
+
+    def find(self, name: tuple[str, ...]) -> Relation:
+        """The relation a name means. Raises MissingRelation, or Refused for a name with too many parts."""
+        relation = self.lookup(name)
+        if relation is None:
+            raise MissingRelation(name)
+        return relation
+
+    def lookup(self, name: tuple[str, ...]) -> Relation | None:
+        by_name = self.catalog.by_name
+        if len(name) == 1:
+            return next((r for s in self.path if (r := by_name.get((s, name[0])))), None)
+        if len(name) > 3:
+            raise Refused("name", f'"{".".join(name)}" has too many parts', "write schema.table")
+        return by_name.get((self.schema(name[-2]), name[-1]))
+
+    def schema(self, name: str) -> str:
+        """`pg_temp` stands for this session's own temporary schema."""
+        if name != "pg_temp":
+            return name
+        return next((s for s in self.path if s.startswith("pg_temp_")), name)
+
+
+def effective_path(search_path: tuple[str, ...]) -> tuple[str, ...]:
+    """The schemas in the order PostgreSQL searches relations: temporary and pg_catalog first unless listed."""
+    own = next((s for s in search_path if s.startswith("pg_temp_")), "pg_temp")
+    path = tuple(own if s == "pg_temp" else s for s in search_path)
+    head = () if own in path else (own,)
+    return head + path if "pg_catalog" in path else (*head, "pg_catalog", *path)

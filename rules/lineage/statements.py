@@ -1,0 +1,212 @@
+"""The facts of a whole statement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from rules.catalog import Catalog, Relation
+from rules.facts import ColumnUse, Facts, OutputColumn, TableUse, Use
+from rules.lineage.expressions import value
+from rules.lineage.queries import query
+from rules.lineage.reader import Reader
+from rules.lineage.relations import shape, uses_of
+from rules.lineage.scope import Scope
+from rules.lineage.values import Item, MissingRelation, Refused
+from rules.lineage.writes import write, writes
+from rules.tree import (
+    Access,
+    Delete,
+    Insert,
+    Merge,
+    Query,
+    Select,
+    SetOperation,
+    Statement,
+    Touched,
+    Update,
+    Values,
+    Write,
+)
+
+#: Utility statements that create their relation, or may name one that is not there (IF EXISTS).
+_NEW_OR_GONE: Final[frozenset[Access]] = frozenset({Access.CREATE, Access.DROP, Access.ALTER, Access.OTHER})
+
+
+def facts(statement: Statement, catalog: Catalog, search_path: tuple[str, ...]) -> Facts:
+    """What the statement touches. Never raises for what a client wrote: problems are in `problem` and `missing`."""
+    reader = Reader(catalog, search_path)
+    try:
+        items = _body(reader, statement)
+        columns = _utility(reader, statement)
+    except Refused as refused:
+        return _facts(statement, problem=refused.problem)
+    except MissingRelation as missing:
+        return _facts(statement, missing=(missing.name,))
+    except RecursionError:
+        return _facts(statement, problem=Refused("too-deep", "it nests too deeply", "write it flatter").problem)
+    return _found(statement, reader, items if items is not None else columns)
+
+
+def _facts(statement: Statement, **known: object) -> Facts:
+    return Facts(
+        kind=statement.kind,
+        detail=statement.detail,
+        settings=statement.settings,
+        defines=statement.defines,
+        runs=statement.runs,
+        drops=statement.drops,
+        executes=statement.executes,
+        returns_body=statement.returns_body,
+        start=statement.start,
+        end=statement.end,
+        **known,  # type: ignore[arg-type]
+    )
+
+
+def _found(statement: Statement, reader: Reader, items: tuple[Item, ...] | None) -> Facts:
+    return _facts(
+        statement,
+        tables=frozenset(reader.tables),
+        uses=_uses(reader),
+        outputs=None if items is None else _outputs(items),
+        functions=frozenset(reader.functions),
+        copies=tuple(reader.copies),
+        has_where=reader.has_where,
+        has_limit=_has_limit(statement.body),
+    )
+
+
+def _outputs(items: tuple[Item, ...]) -> tuple[OutputColumn, ...]:
+    return tuple([OutputColumn(i.name, i.sources, i.direct and bool(i.sources)) for i in items])
+
+
+def _uses(reader: Reader) -> frozenset[ColumnUse]:
+    memory = reader.catalog.derived
+    found = []
+    for use, columns in reader.uses.items():
+        for column in columns:
+            key = (use, column)
+            known = memory.get(key)
+            if not isinstance(known, ColumnUse):
+                known = memory[key] = ColumnUse(column, use)
+            found.append(known)
+    return frozenset(found)
+
+
+def _has_limit(body: Query | Write | None) -> bool:
+    return isinstance(body, Select | Values | SetOperation) and body.limit is not None
+
+
+# ---------------------------------------------------------------- the body
+
+
+def _body(reader: Reader, statement: Statement) -> tuple[Item, ...] | None:
+    """The rows the client will receive from the statement's query or write; None when there are none of its own."""
+    body = statement.body
+    if body is None:
+        return None
+    top = Scope((), None, {})
+    if isinstance(body, Insert | Update | Delete | Merge):
+        items = write(reader, body, top)
+        returned: tuple[Item, ...] | None = items if body.returning else None
+    else:
+        items = returned = query(reader, body, top)
+    if statement.creates is not None:
+        _created(reader, statement.creates, items)
+    return returned if statement.returns_body else None
+
+
+def _created(reader: Reader, name: tuple[str, ...], items: tuple[Item, ...]) -> None:
+    """CREATE TABLE AS and its kin copy every value into a relation that is not there yet."""
+    reader.tables.add(TableUse(_new_name(reader, name), Access.CREATE))
+    for item in items:
+        if item.sources:
+            reader.use(Use.COPY, item.sources)
+            reader.copies.append((None, item.sources))
+
+
+def _new_name(reader: Reader, name: tuple[str, ...]) -> tuple[str, str]:
+    """Where an object of that name is created: its schema, else the first usable one of the search path."""
+    if len(name) > 1:
+        return (reader.schema(name[-2]), name[-1])
+    usable = (s for s in reader.path if s != "pg_catalog" and not s.startswith("pg_temp"))
+    return (next((s for s in usable if s in reader.catalog.schemas), "public"), name[-1])
+
+
+# ---------------------------------------------------------------- utility statements
+
+
+def _utility(reader: Reader, statement: Statement) -> tuple[Item, ...] | None:
+    """Relations, columns and calls that a statement names outside a query. Returns the columns of COPY t TO."""
+    for call in statement.calls:
+        value(reader, call, Scope((), None, {}))
+    columns: tuple[Item, ...] | None = None
+    for touched in statement.touched:
+        relation = _touched(reader, touched, statement)
+        if relation is not None:
+            columns = _copied(reader, statement, touched, relation) or columns
+    return columns
+
+
+def _touched(reader: Reader, touched: Touched, statement: Statement) -> Relation | None:
+    creates = touched.access is Access.CREATE
+    relation = None if creates else reader.lookup(touched.name)
+    if relation is not None:
+        _reach(reader, relation, touched.access)
+        return relation
+    if touched.access not in _NEW_OR_GONE:
+        raise MissingRelation(touched.name)
+    for name in _possible(reader, touched.name, creates):
+        reader.tables.add(TableUse(name, touched.access))
+    return None
+
+
+def _possible(reader: Reader, name: tuple[str, ...], creates: bool) -> list[tuple[str, str]]:
+    """Which relations an unknown name may mean: for DROP IF EXISTS, one in any schema of the path."""
+    if creates or len(name) > 1:
+        return [_new_name(reader, name)]
+    return [(schema, name[0]) for schema in reader.path if schema != "pg_temp"]
+
+
+def _reach(reader: Reader, relation: Relation, access: Access) -> None:
+    if access is Access.SELECT:
+        known = shape(reader.catalog, relation)
+        reader.tables |= known.tables
+        reader.functions |= known.functions
+    elif access in (Access.INSERT, Access.UPDATE, Access.DELETE):
+        writes(reader, relation, access, only=False)
+    else:
+        reader.tables |= uses_of(reader.catalog, relation, access)
+
+
+def _copied(reader: Reader, statement: Statement, touched: Touched, relation: Relation) -> tuple[Item, ...] | None:
+    handler = _COPIES.get((statement.kind, touched.access))
+    return handler(reader, _named_columns(reader, statement, relation)) if handler else None
+
+
+def _named_columns(reader: Reader, statement: Statement, relation: Relation) -> tuple[Item, ...]:
+    """The columns that COPY t (a, b) lists, or all of them. Raises Refused for one that is not there."""
+    known = {i.name: i for i in shape(reader.catalog, relation).items}
+    listed = [column for _, column in statement.columns] or list(known)
+    wrong = next((c for c in listed if c not in known), None)
+    if wrong is not None:
+        raise Refused("column", f'"{relation.name}" has no column "{wrong}"', "check the column's name")
+    return tuple(known[c] for c in listed)
+
+
+def _copied_out(reader: Reader, items: tuple[Item, ...]) -> tuple[Item, ...]:
+    for item in items:
+        reader.use(Use.PROJECT, item.sources)
+    return items
+
+
+def _copied_in(reader: Reader, items: tuple[Item, ...]) -> None:
+    for item in items:
+        reader.use(Use.WRITE, item.sources)
+
+
+_COPIES: Final[dict[tuple[str, Access], Callable[[Reader, tuple[Item, ...]], tuple[Item, ...] | None]]] = {
+    ("copy_out", Access.SELECT): _copied_out,
+    ("copy_in", Access.INSERT): _copied_in,
+}

@@ -1,0 +1,128 @@
+"""What flows through a query: values with their base columns, and range entries that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, TypeAlias
+
+from rules.catalog import Relation
+from rules.facts import ColumnId
+from rules.tree import Unparsable
+
+Sources: TypeAlias = frozenset[ColumnId]
+NO_SOURCES: Final[Sources] = frozenset()
+
+
+class Refused(Exception):  # noqa: N818 - it carries a refusal, it is no programming error
+    """Raised inside the resolver where a name or construct is not certain; `facts` turns it into a value."""
+
+    def __init__(self, code: str, reason: str, mend: str = "", at: int = -1) -> None:
+        super().__init__(reason)
+        self.problem = Unparsable(code, reason, mend, at)
+
+
+class MissingRelation(Exception):  # noqa: N818
+    """Raised for a relation that the catalog does not know: a refresh may bring it."""
+
+    def __init__(self, name: tuple[str, ...]) -> None:
+        super().__init__(".".join(name))
+        self.name = name
+
+
+class Item:
+    """A value and where it comes from.
+
+    `direct`: unchanged from one of `sources` (True also for a value without sources, which changes nothing in a
+    union). `type`: the qualified type name where it is known. `row`: the fields of a row value."""
+
+    __slots__ = ("direct", "name", "row", "sources", "type")
+
+    def __init__(
+        self,
+        name: str,
+        sources: Sources = NO_SOURCES,
+        direct: bool = True,
+        type: str | None = None,  # noqa: A002 - the vendor's word
+        row: tuple[Item, ...] | None = None,
+    ) -> None:
+        self.name = name
+        self.sources = sources
+        self.direct = direct
+        self.type = type
+        self.row = row
+
+    def named(self, name: str) -> Item:
+        if name == self.name:
+            return self
+        return Item(name, self.sources, self.direct, self.type, self.row)
+
+
+CONSTANT: Final = Item("?column?")
+
+
+def united(items: Iterable[Item]) -> Sources:
+    """All base columns of several values."""
+    found = [i.sources for i in items if i.sources]
+    if len(found) < 2:
+        return found[0] if found else NO_SOURCES
+    return found[0].union(*found[1:])
+
+
+def computed(sources: Sources, name: str = "?column?", of_type: str | None = None) -> Item:
+    """A value computed from these columns."""
+    return Item(name, sources, not sources, of_type)
+
+
+def paired(left: Item, right: Item) -> Item:
+    """What a set operation or a merged join column yields from two values."""
+    if right is left or (not right.sources and right.direct):
+        return left
+    sources = left.sources | right.sources
+    if sources == left.sources and left.direct == (left.direct and right.direct):
+        return left
+    return Item(left.name, sources, left.direct and right.direct, left.type or right.type)
+
+
+class Entry:
+    """One entry of a scope: a table, subquery, function or join under the name it goes by.
+
+    `rows` and `columns` tell whether the entry's own name and its unqualified columns are visible, as
+    PostgreSQL's ParseNamespaceItem does for the two sides of a join."""
+
+    __slots__ = ("by_name", "columns", "composite", "items", "name", "relation", "rows", "scalar", "system")
+
+    def __init__(
+        self,
+        name: str | None,
+        items: tuple[Item, ...],
+        *,
+        by_name: dict[str, Item | None] | None = None,
+        relation: Relation | None = None,
+        system: bool = False,
+        scalar: bool = False,
+        composite: str | None = None,
+    ) -> None:
+        self.name = name
+        self.items = items
+        self.by_name = by_name if by_name is not None else index(items)
+        self.relation = relation
+        self.system = system
+        self.scalar = scalar
+        self.composite = composite
+        self.rows = name is not None
+        self.columns = True
+
+
+def index(items: Iterable[Item]) -> dict[str, Item | None]:
+    """Columns by name; None marks a name that stands twice (ambiguous when it is referenced)."""
+    found: dict[str, Item | None] = {}
+    for item in items:
+        found[item.name] = None if item.name in found else item
+    return found
+
+
+def whole_row(entry: Entry) -> Item:
+    """The entry's whole row as one value; a function's single scalar column stands for itself."""
+    if entry.scalar:
+        return entry.items[0]
+    return Item(entry.name or "?column?", united(entry.items), False, entry.composite, entry.items)

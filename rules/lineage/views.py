@@ -1,0 +1,74 @@
+"""Views: the columns of the definition behind each of the view's own."""
+
+from __future__ import annotations
+
+from rules.catalog import Catalog, Relation
+from rules.facts import ColumnId, FunctionRisk, TableUse
+from rules.lineage.queries import query
+from rules.lineage.reader import Reader
+from rules.lineage.relations import Shape
+from rules.lineage.scope import Scope
+from rules.lineage.values import Item, MissingRelation, Refused
+from rules.postgres import read
+from rules.tree import Access, Query, Select, SetOperation, Unparsable, Values
+
+#: Definitions come with every name qualified; what is not qualified is built in (or public, in a test's DDL).
+DEFINITION_PATH = ("pg_catalog", "public")
+
+
+def view_shape(catalog: Catalog, view: Relation) -> Shape | Refused:
+    """The view as a readable relation, or why it cannot be read."""
+    marker = ("view in work", view.qualified)
+    if marker in catalog.derived:
+        return _not_understood(view, "it refers to itself")
+    catalog.derived[marker] = True
+    try:
+        return _expanded(catalog, view)
+    except Refused as refused:
+        return _not_understood(view, refused.problem.reason)
+    except MissingRelation as missing:
+        return _not_understood(view, f'it reads "{".".join(missing.name)}", which the catalog does not know')
+    finally:
+        del catalog.derived[marker]
+
+
+def _expanded(catalog: Catalog, view: Relation) -> Shape:
+    reader = Reader(catalog, DEFINITION_PATH)
+    items = query(reader, definition_query(view), Scope((), None, {}))
+    if len(items) != len(view.columns):
+        raise Refused("view", f"its query has {len(items)} columns, the view {len(view.columns)}")
+    columns = tuple(_column(view, c.name, c.type, item) for c, item in zip(view.columns, items, strict=True))
+    own = TableUse(view.qualified, Access.SELECT)
+    below = {TableUse(u.table, u.access, u.through or view.qualified) for u in reader.tables}
+    return Shape(
+        view,
+        columns,
+        frozenset({own, *below}),
+        frozenset(f for f in reader.functions if f.risk is not FunctionRisk.PURE),
+    )
+
+
+def _column(view: Relation, name: str, type_name: str, item: Item) -> Item:
+    own = ColumnId(view.schema, view.name, name)
+    return Item(name, item.sources | {own}, item.direct, type_name, item.row)
+
+
+def definition_query(view: Relation) -> Query:
+    """The parsed definition. Raises Refused when it is absent or no plain query."""
+    if view.definition is None:
+        raise Refused("view", "its definition is not known")
+    found = read(view.definition)
+    if isinstance(found, Unparsable):
+        raise Refused("view", found.reason)
+    body = found[0].body if len(found) == 1 else None
+    if not isinstance(body, Select | Values | SetOperation):
+        raise Refused("view", "its definition is not a query")
+    return body
+
+
+def _not_understood(view: Relation, why: str) -> Refused:
+    return Refused(
+        "view",
+        f'the definition of view "{view.schema}.{view.name}" is not understood: {why}',
+        "read the tables under it directly, or ask the database's owner to simplify the view",
+    )
