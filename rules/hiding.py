@@ -51,11 +51,11 @@ def output_masks(facts: Facts, view: RoleView) -> tuple[Mask | None, ...] | None
     """One entry for each output column; None when none is masked."""
     if facts.outputs is None or not view.masks:
         return None
-    masks = tuple(_output_mask(output, view) for output in facts.outputs)
+    masks = tuple(output_mask(output, view) for output in facts.outputs)
     return masks if any(masks) else None
 
 
-def _output_mask(output: OutputColumn, view: RoleView) -> Mask | None:
+def output_mask(output: OutputColumn, view: RoleView) -> Mask | None:
     """A column returned as it is gets the strongest of its masks; whatever is computed from one is redacted."""
     mask = strongest(m for column in output.sources for m in view.maskings(column))
     if mask is None or output.direct or mask.kind is MaskKind.NULL:

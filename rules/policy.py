@@ -14,8 +14,9 @@ from rules.book.model import Masking, Rulebook
 from rules.catalog import Catalog, Relation
 from rules.decide import decide, problem_refusal
 from rules.decision import Decision, Mask, MaskKind, Verdict
-from rules.facts import ColumnId, Facts
-from rules.roles import RoleView, descendants, strongest
+from rules.facts import ColumnId, Facts, OutputColumn
+from rules.hiding import output_mask
+from rules.roles import RoleView, descendants
 from rules.tree import Statement, Unparsable
 
 LONGEST_TEXT: Final = 1 << 20
@@ -29,13 +30,13 @@ UNKNOWN_ORIGIN: Final = "dbgate:unknown-origin"
 
 @dataclass(frozen=True, slots=True)
 class FrontEnd:
-    """How texts become facts. `view_sources`: a view's column names -> the base columns behind each, None when the
+    """How texts become facts. `view_columns`: a view's columns with the base columns behind each, None when the
     view is not understood."""
 
     read: Callable[[str], tuple[Statement, ...] | Unparsable]
     facts: Callable[[Statement, Catalog, tuple[str, ...]], Facts]
     readable: Callable[[str, str], bool]
-    view_sources: Callable[[Catalog, Relation], Mapping[str, frozenset[ColumnId]] | None]
+    view_columns: Callable[[Catalog, Relation], Mapping[str, OutputColumn] | None]
 
 
 def postgres_front_end() -> FrontEnd:
@@ -43,15 +44,15 @@ def postgres_front_end() -> FrontEnd:
     from rules import lineage
     from rules.postgres import read, system_catalogs
 
-    return FrontEnd(read, lineage.facts, system_catalogs.readable, _view_sources)
+    return FrontEnd(read, lineage.facts, system_catalogs.readable, _view_columns)
 
 
-def _view_sources(catalog: Catalog, view: Relation) -> Mapping[str, frozenset[ColumnId]] | None:
+def _view_columns(catalog: Catalog, view: Relation) -> Mapping[str, OutputColumn] | None:
     from rules.lineage.relations import shape
     from rules.lineage.values import Refused
 
     try:
-        return {item.name: item.sources for item in shape(catalog, view).items}
+        return {i.name: OutputColumn(i.name, i.sources, i.direct) for i in shape(catalog, view).items}
     except Refused:
         return None
 
@@ -196,33 +197,41 @@ class PolicyContext:
         return self._origins[key]
 
     def _origin_mask(self, table_oid: int, attribute_number: int) -> Mask | None:
-        columns = self._origin(table_oid, attribute_number)
-        if columns is None:
+        origin = self._origin(table_oid, attribute_number)
+        if origin is None:
             return None if table_oid < FIRST_USER_OID else Mask(MaskKind.REDACT, rule=UNKNOWN_ORIGIN)
-        return strongest(masking for column in columns for masking in self.view.maskings(column))
+        return output_mask(origin, self.view)
 
     def origin_denied(self, table_oid: int, attribute_number: int) -> str | None:
         """The id of a rule by which the role may not read the column that the server names as an origin."""
         if not table_oid or not self.view.denies:
             return None
-        rules = (self.view.denied_column(c) for c in self._origin(table_oid, attribute_number) or ())
+        origin = self._origin(table_oid, attribute_number)
+        rules = (self.view.denied_column(c) for c in (() if origin is None else origin.sources))
         return min((rule.id for rule in rules if rule is not None), default=None)
 
-    def _origin(self, table_oid: int, attribute_number: int) -> frozenset[ColumnId] | None:
-        """The column and, for a view, the columns behind it; None when the catalog does not know it."""
+    def _origin(self, table_oid: int, attribute_number: int) -> OutputColumn | None:
+        """The column with those of the same table's children and, for a view, those behind it; None when the catalog
+        does not know it. System columns (ctid, xmin) have negative numbers and carry no column's value."""
         relation = self.catalog.by_oid.get(table_oid)
         if relation is None:
             return None
-        column = next((c for c in relation.columns if c.number == attribute_number), None)
+        if attribute_number < 0:
+            return OutputColumn("")
+        column = next((c.name for c in relation.columns if c.number == attribute_number), None)
         if column is None:
-            # ctid, xmin and other system columns have negative numbers and carry no column's value
-            return frozenset() if attribute_number < 0 else None
+            return None
+        if relation.kind in "vm":
+            return self._view_origin(relation, column)
         family = (relation, *descendants(self.catalog, relation))  # a parent's rows include its children's
-        own = frozenset(ColumnId(*member.qualified, column.name) for member in family)
-        if relation.kind not in "vm":
-            return own
-        sources = self.policy.front_end.view_sources(self.catalog, relation)
-        return None if sources is None else own | sources.get(column.name, frozenset())
+        return OutputColumn(column, frozenset(ColumnId(*member.qualified, column) for member in family), True)
+
+    def _view_origin(self, view: Relation, column: str) -> OutputColumn | None:
+        known = self.policy.front_end.view_columns(self.catalog, view)
+        found = None if known is None else known.get(column)
+        if found is None:
+            return None
+        return OutputColumn(column, found.sources | {ColumnId(*view.qualified, column)}, found.direct)
 
 
 # ---------------------------------------------------------------- texts refused as a whole

@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Mapping
 
 from rules.book import nodes
+from rules.book.checking import check
 from rules.book.model import Loaded, Place, Problem, Rule, Rulebook, Severity
 from rules.book.reading import read_labels, read_rules, read_top
 from rules.book.values import Report
 from rules.matching import ColumnPattern
 
-__all__ = ["Loaded", "Place", "Problem", "Rule", "Rulebook", "Severity", "load"]
+__all__ = ["Loaded", "Place", "Problem", "Rule", "Rulebook", "Severity", "check", "load"]
 
 
 def load(sources: Mapping[str, str | bytes]) -> Loaded:

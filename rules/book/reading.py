@@ -180,7 +180,8 @@ class _RuleReader:
         body = self.body(node, "allow", ("statements", "tables", "functions"))
         if body is None:
             return None
-        if body.get("statements") is None and (body.get("functions") is None or body.get("tables") is not None):
+        known = {key.text for key, _ in body.entries}
+        if "statements" not in known and known <= {"tables", "functions"} and known != {"functions"}:
             self.report.add(body, f"allow of {self.where} names no statements", mend="add statements: [select]")
         return Allow(
             statements=frozenset().union(*(self.given(body, "statements", self.kinds(allows=True)) or ())),
@@ -207,9 +208,10 @@ class _RuleReader:
         if body is None:
             return None
         columns, kind, predicates = self.columns(body), body.get("with"), body.get("predicates")
-        if columns is None:
+        known = {key.text for key, _ in body.entries} <= {"columns", "with", "predicates"}
+        if columns is None and known:
             self.report.add(body, f"mask of {self.where} names no columns", mend='add columns: ["table.column"]')
-        if kind is None:
+        if kind is None and known:
             self.report.add(body, f'mask of {self.where} has no "with"', mend=f"with: {one_of(ALL_MASKS)}")
         word = "none" if predicates is None else self.predicates(predicates)
         mask = Mask(MaskKind.NULL) if kind is None else self.mask_kind(kind)

@@ -1,0 +1,202 @@
+"""Why a text is decided as it is: its facts, and every rule's part in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rules.book.checking import show_mask
+from rules.book.model import Allow, Deny, Masking, Rule, Verb
+from rules.decide import allow_concerns, decide, touched_columns, touched_tables
+from rules.decision import Decision, Mask, Refusal
+from rules.denying import matched_conditions
+from rules.facts import Facts, FunctionUse, problem_facts
+from rules.policy import PolicyContext
+from rules.roles import RoleView, covering
+from rules.touching import read_columns, statement_words
+from rules.tree import Unparsable
+
+
+@dataclass(frozen=True, slots=True)
+class RuleNote:
+    """`matched`: the rule speaks of this statement and role. A rule in mode observe matches without effect."""
+
+    rule: Rule
+    matched: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`text`: the statement's own part of the text."""
+
+    text: str
+    role: str
+    facts: Facts
+    decision: Decision
+    notes: tuple[RuleNote, ...]
+
+
+def explain(context: PolicyContext, text: str) -> tuple[Explanation, ...]:
+    """One for each statement; one of kind `unknown` when the text is refused as a whole."""
+    found = context.policy.front_end.read(text)
+    if isinstance(found, Unparsable):
+        return (_explained(context, text, problem_facts(found)),)
+    raw = text.encode()
+    read = context.policy.front_end.facts
+    return tuple(
+        _explained(context, raw[s.start : s.end].decode(), read(s, context.catalog, context.search_path)) for s in found
+    )
+
+
+def _explained(context: PolicyContext, text: str, facts: Facts) -> Explanation:
+    view = context.view
+    notes = tuple(_note(rule, facts, view) for rule in context.policy.rulebook.rules)
+    return Explanation(text, view.role, facts, decide(facts, view), notes)
+
+
+# ---------------------------------------------------------------- each rule
+
+
+def _note(rule: Rule, facts: Facts, view: RoleView) -> RuleNote:
+    if not rule.applies_to(view.role):
+        return RuleNote(rule, False, f"it is for {', '.join(sorted(rule.roles))}")
+    if facts.problem is not None:
+        return RuleNote(rule, False, "the statement was not understood")
+    matched, why = _NOTES[type(rule.verb)](rule, rule.verb, facts, view)
+    return RuleNote(rule, matched, f"{why} (observed only, without effect)" if rule.observe and matched else why)
+
+
+def _allow_note(rule: Rule, verb: Allow, facts: Facts, view: RoleView) -> tuple[bool, str]:
+    if allow_concerns(verb, facts):
+        return True, "it allows " + (", ".join(sorted(statement_words(facts) & verb.statements)) or "a function")
+    if not statement_words(facts) & verb.statements:
+        return False, f"it speaks of {', '.join(sorted(verb.statements)) or 'functions only'}"
+    return False, f"its tables are {', '.join(p.text for p in verb.tables or ())}"
+
+
+def _deny_note(rule: Rule, verb: Deny, facts: Facts, view: RoleView) -> tuple[bool, str]:
+    found = matched_conditions(verb, facts, view)
+    missed = [key for key, words in found.items() if words is None]
+    if missed:
+        return False, f"its {' and '.join(missed)} did not match"
+    return True, "; ".join(words for words in found.values() if words)
+
+
+def _mask_note(rule: Rule, verb: Masking, facts: Facts, view: RoleView) -> tuple[bool, str]:
+    columns = sorted(c for c in read_columns(facts) if covering([(rule, verb)], view.ancestry(c)))
+    if not columns:
+        return False, "none of its columns is used"
+    return True, f"{show_mask(verb.mask)}, predicates: {verb.predicates.value}: {', '.join(map(str, columns))}"
+
+
+_NOTES: Final[dict[type[Verb], Callable[[Rule, Any, Facts, RoleView], tuple[bool, str]]]] = {
+    Allow: _allow_note,
+    Deny: _deny_note,
+    Masking: _mask_note,
+}
+
+
+# ---------------------------------------------------------------- for people
+
+
+def lines(explanation: Explanation) -> Iterator[str]:
+    """The explanation as plain text."""
+    facts, decision = explanation.facts, explanation.decision
+    yield f"statement  {' '.join(explanation.text.split())}"
+    yield f"kind       {facts.kind}" + (f" ({facts.detail})" if facts.detail else "")
+    yield f"role       {explanation.role}"
+    yield from _labelled("tables", touched_tables(facts))
+    yield from _labelled("uses", [f"{u.column}: {u.use.value}" for u in sorted(facts.uses, key=str)])
+    yield from _labelled("functions", sorted(f"{f.name}: {f.risk.value}" for f in facts.functions))
+    yield from _labelled("output", [output_line(explanation, n) for n in range(len(facts.outputs or ()))])
+    yield from _labelled("rules", [note_line(note) for note in explanation.notes])
+    yield f"verdict    {decision.verdict.value}  by {', '.join(decision.rules)}"
+    yield from _labelled("observed", decision.observed)
+    yield from () if decision.refusal is None else client_lines(decision.refusal)
+
+
+def _labelled(label: str, items: tuple[str, ...] | list[str]) -> Iterator[str]:
+    for number, item in enumerate(items):
+        yield f"{label if not number else '':<10} {item}"
+
+
+def output_line(explanation: Explanation, number: int) -> str:
+    output = (explanation.facts.outputs or ())[number]
+    sources = ", ".join(map(str, sorted(output.sources))) or "no column"
+    how = "is" if output.direct else "comes from"
+    mask = mask_at(explanation.decision, number)
+    return f"{output.name} {how} {sources}" + ("" if mask is None else f"  -> {show_mask(mask)} by {mask.rule}")
+
+
+def mask_at(decision: Decision, number: int) -> Mask | None:
+    return None if decision.masks is None else decision.masks[number]
+
+
+def note_line(note: RuleNote) -> str:
+    return f"{'+' if note.matched else '-'} {note.rule.id} ({note.rule.word}, {note.rule.place}): {note.why}"
+
+
+def client_lines(refusal: Refusal) -> Iterator[str]:
+    """The refusal as a PostgreSQL client prints it."""
+    yield f"ERROR:  {refusal.sqlstate}: {refusal.message}"
+    yield f"DETAIL:  {refusal.detail}"
+    yield f"HINT:  {refusal.hint}"
+
+
+# ---------------------------------------------------------------- for programs
+
+
+def as_data(explanation: Explanation) -> dict[str, Any]:
+    """The explanation as plain data for JSON."""
+    facts, decision = explanation.facts, explanation.decision
+    refusal = decision.refusal
+    return {
+        "statement": explanation.text,
+        "role": explanation.role,
+        "kind": facts.kind,
+        "detail": facts.detail,
+        "verdict": decision.verdict.value,
+        "rules": list(decision.rules),
+        "observed": list(decision.observed),
+        "tables": list(touched_tables(facts)),
+        "columns": list(touched_columns(facts)),
+        "masked_columns": list(decision.masked_columns),
+        "uses": [{"column": str(u.column), "use": u.use.value} for u in sorted(facts.uses, key=str)],
+        "functions": [_function_data(f) for f in sorted(facts.functions, key=str)],
+        "outputs": [_output_data(explanation, number) for number in range(len(facts.outputs or ()))],
+        "notes": [_note_data(note) for note in explanation.notes],
+        "refusal": None if refusal is None else _refusal_data(refusal),
+    }  # fmt: skip
+
+
+def _function_data(function: FunctionUse) -> dict[str, str]:
+    return {"name": function.name, "schema": function.schema, "risk": function.risk.value}
+
+
+def _output_data(explanation: Explanation, number: int) -> dict[str, Any]:
+    output = (explanation.facts.outputs or ())[number]
+    mask = mask_at(explanation.decision, number)
+    return {
+        "name": output.name,
+        "sources": [str(source) for source in sorted(output.sources)],
+        "direct": output.direct,
+        "mask": None if mask is None else {"kind": mask.kind.value, "keep": mask.keep, "rule": mask.rule},
+    }
+
+
+def _note_data(note: RuleNote) -> dict[str, Any]:
+    rule = note.rule
+    return {"rule": rule.id, "verb": rule.word, "place": str(rule.place), "observe": rule.observe,
+            "matched": note.matched, "why": note.why}  # fmt: skip
+
+
+def _refusal_data(refusal: Refusal) -> dict[str, str]:
+    return {
+        "rule": refusal.rule,
+        "sqlstate": refusal.sqlstate,
+        "message": refusal.message,
+        "detail": refusal.detail,
+        "hint": refusal.hint,
+    }
