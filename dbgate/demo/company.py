@@ -38,7 +38,8 @@ def found(server: EmbeddedPostgres, password: str) -> None:
             sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER))
         )
     with psycopg.connect(server.dsn(DATABASE, OWNER, password), autocommit=True) as connection:
-        connection.execute(text_of("company.sql").encode())
+        for name in ("company.sql", "company_rows.sql"):
+            connection.execute(text_of(name).encode())
 
 
 def protected_values(connection: psycopg.Connection) -> Secrets:
