@@ -1,0 +1,156 @@
+"""A rulebook against a live catalog: names that do not exist, and masks that a column's type cannot bear."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator
+
+from rules.book.model import Masking, Place, Problem, Rule, Rulebook, Severity
+from rules.catalog import Catalog, Column, Relation
+from rules.decision import Mask, MaskKind
+from rules.facts import ColumnId
+from rules.masks import base_type, fits
+from rules.matching import ColumnPattern, NamePattern, is_system_schema
+
+KnownFunction = Callable[[str, str], bool]
+_MOST_NAMED = 5
+
+
+def check(rulebook: Rulebook, catalog: Catalog, is_built_in: KnownFunction | None = None) -> tuple[Problem, ...]:
+    """Every problem at once. An exact name that matches nothing is an error, a glob that matches nothing a warning.
+
+    `is_built_in(schema, name)`: whether a function comes with the server; by default PostgreSQL's own list."""
+    found = [p for rule in rulebook.rules for p in _check_rule(rule, catalog, is_built_in or _postgres_function)]
+    return tuple(sorted(set(found), key=lambda p: (p.file, p.line, p.column, p.what)))
+
+
+def _postgres_function(schema: str, name: str) -> bool:
+    from rules.postgres.functions import risk_of
+
+    return risk_of(schema, name) is not None
+
+
+def _check_rule(rule: Rule, catalog: Catalog, is_built_in: KnownFunction) -> Iterator[Problem]:
+    verb = rule.verb
+    for table in () if isinstance(verb, Masking) else verb.tables or ():
+        yield from _check_table(rule, table, catalog)
+    for function in () if isinstance(verb, Masking) else verb.functions or ():
+        yield from _check_function(rule, function, catalog, is_built_in)
+    for column in getattr(verb, "columns", None) or ():
+        yield from _check_column(rule, column, catalog)
+    if isinstance(verb, Masking):
+        yield from _check_types(rule, verb, catalog)
+
+
+def _problem(rule: Rule, text: str, what: str, why: str, mend: str, exact: bool) -> Problem:
+    place = _place(rule, text)
+    severity = Severity.ERROR if exact else Severity.WARNING
+    return Problem(place.file, place.line, place.column, what, why, mend, severity)
+
+
+def _place(rule: Rule, text: str) -> Place:
+    return next((place for written, place in rule.pattern_places if written == text), rule.place)
+
+
+# ---------------------------------------------------------------- tables and columns
+
+
+def _check_table(rule: Rule, pattern: NamePattern, catalog: Catalog) -> Iterator[Problem]:
+    if pattern.everything or _relations(pattern, catalog) or _unseen(pattern, catalog):
+        return
+    mend = _other_schema(pattern, catalog) or _near(pattern.name.text, (r.name for r in catalog.relations))
+    yield _problem(rule, pattern.text, f'rule "{rule.id}": no table matches "{pattern.text}"',
+                   _where(pattern), mend, pattern.exact)  # fmt: skip
+
+
+def _check_column(rule: Rule, pattern: ColumnPattern, catalog: Catalog) -> Iterator[Problem]:
+    if _unseen(pattern.table, catalog):
+        return
+    relations = _relations(pattern.table, catalog)
+    what = f'rule "{rule.id}": no column matches "{pattern.text}"'
+    if not relations:
+        mend = _near(pattern.table.name.text, (r.name for r in catalog.relations))
+        yield _problem(rule, pattern.text, what, "there is no such table", mend, pattern.exact)
+    elif not any(pattern.column.matches(c.name) for r in relations for c in r.columns):
+        mend = _near(pattern.column.text, (c.name for r in relations for c in r.columns))
+        yield _problem(rule, pattern.text, what, "the table has no such column", mend, pattern.exact)
+
+
+def _relations(pattern: NamePattern, catalog: Catalog) -> list[Relation]:
+    return [r for r in catalog.relations if pattern.matches_table(r.qualified)]
+
+
+def _unseen(pattern: NamePattern, catalog: Catalog) -> bool:
+    """A system schema of which the catalog lists nothing: no telling what is in it."""
+    schema = pattern.schema
+    if schema is None or not is_system_schema(schema.text):
+        return False
+    return not any(r.schema == schema.text for r in catalog.relations)
+
+
+def _where(pattern: NamePattern) -> str:
+    if "." not in pattern.text and pattern.schema is not None:
+        return "an unqualified name in an allow rule means the schema public"
+    return ""
+
+
+def _other_schema(pattern: NamePattern, catalog: Catalog) -> str:
+    found = [r for r in catalog.relations if r.name == pattern.name.text]
+    return f'did you mean "{found[0].schema}.{found[0].name}"?' if found else ""
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, sorted(set(known)), n=1, cutoff=0.6)
+    return f'did you mean "{near[0]}"?' if near else ""
+
+
+# ---------------------------------------------------------------- functions
+
+
+def _check_function(rule: Rule, pattern: NamePattern, catalog: Catalog, built_in: KnownFunction) -> Iterator[Problem]:
+    if pattern.everything or any(pattern.matches(f.schema, f.name) for f in catalog.functions):
+        return
+    if pattern.exact and _is_built_in(pattern, built_in):
+        return
+    mend = _near(pattern.name.text, (f.name for f in catalog.functions))
+    yield _problem(rule, pattern.text, f'rule "{rule.id}": no function matches "{pattern.text}"',
+                   _where(pattern), mend, pattern.exact)  # fmt: skip
+
+
+def _is_built_in(pattern: NamePattern, built_in: KnownFunction) -> bool:
+    schema = pattern.schema.text if pattern.schema is not None and "." in pattern.text else "pg_catalog"
+    return built_in(schema, pattern.name.text)
+
+
+# ---------------------------------------------------------------- types
+
+
+def _check_types(rule: Rule, masking: Masking, catalog: Catalog) -> Iterator[Problem]:
+    for pattern in masking.columns:
+        wrong = [
+            pair for pair in _matched(pattern, catalog) if not fits(masking.mask.kind, base_type(catalog, pair[1]))
+        ]
+        if wrong:
+            named = ", ".join(f"{column} ({c.type})" for column, c in wrong[:_MOST_NAMED])
+            more = f" and {len(wrong) - _MOST_NAMED} more" if len(wrong) > _MOST_NAMED else ""
+            what = f'rule "{rule.id}": the mask {show_mask(masking.mask)} does not fit {named}{more}'
+            yield _problem(
+                rule, pattern.text, what, "its type cannot hold such a value", _fitting(wrong, catalog), True
+            )
+
+
+def _matched(pattern: ColumnPattern, catalog: Catalog) -> Iterator[tuple[ColumnId, Column]]:
+    for relation in _relations(pattern.table, catalog):
+        for column in relation.columns:
+            if relation.kind != "c" and pattern.column.matches(column.name):
+                yield ColumnId(relation.schema, relation.name, column.name), column
+
+
+def _fitting(wrong: list[tuple[ColumnId, Column]], catalog: Catalog) -> str:
+    kinds = [k for k in MaskKind if all(fits(k, base_type(catalog, column)) for _, column in wrong)]
+    return f"masks that fit: {', '.join(kind.value for kind in kinds)}"
+
+
+def show_mask(mask: Mask) -> str:
+    """A mask as a rule file writes it."""
+    return f"{{{mask.kind.value}: {mask.keep}}}" if mask.keep else mask.kind.value
