@@ -139,6 +139,7 @@ class EmbeddedStore:
         self._thread = ThreadPoolExecutor(1, "chdb")
         self._lock: int | None = None
         self._client: Any = None
+        self._reader: Any = None  # a session of its own: in chDB `readonly` may outlive the query that set it
 
     async def migrate(self) -> int:
         return await self._run(self._migrate)
@@ -148,7 +149,7 @@ class EmbeddedStore:
 
     async def query(self, sql: str) -> Result:
         statement = require_reading(sql)
-        return await self._run(lambda client: _query(client, statement))
+        return await self._run(lambda _: _query(self._reader, statement))
 
     async def close(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
@@ -160,13 +161,19 @@ class EmbeddedStore:
     def _connected(self) -> Any:
         if self._client is None:
             self._take_folder()
-            try:
-                self._client = clickhouse_connect.get_client(dsn=f"chdb://{self._folder.resolve()}")
-            except (ClickHouseError, ImportError, OSError) as error:
-                raise StoreUnavailable(
-                    f"the embedded ClickHouse cannot start ({error}); install dbgate[embedded], or set audit.clickhouse"
-                ) from error
+            self._client = self._open()
+            _command(self._client, f"CREATE DATABASE IF NOT EXISTS {self.database}")
+            self._reader = self._open()
+            self._reader.database = self.database  # for names without one
         return self._client
+
+    def _open(self) -> Any:
+        try:
+            return clickhouse_connect.get_client(dsn=f"chdb://{self._folder.resolve()}")
+        except (ClickHouseError, ImportError, OSError) as error:
+            raise StoreUnavailable(
+                f"the embedded ClickHouse cannot start ({error}); install dbgate[embedded], or set audit.clickhouse"
+            ) from error
 
     def _take_folder(self) -> None:
         if self._lock is not None:
@@ -193,11 +200,12 @@ class EmbeddedStore:
             raise _insert_error(error) from error
 
     def _close(self) -> None:
-        if self._client is not None:
-            self._client.close()
+        for client in (self._reader, self._client):
+            if client is not None:
+                client.close()
         if self._lock is not None:
             os.close(self._lock)
-        self._client = self._lock = None
+        self._client = self._reader = self._lock = None
 
 
 def open_store(settings: AuditSettings) -> Store:
@@ -208,7 +216,6 @@ def open_store(settings: AuditSettings) -> Store:
 
 
 def _query(client: Any, sql: str) -> Result:
-    client.database = EmbeddedStore.database
     try:
         return _result(client.query(sql, settings=dict(_READ_ONLY)))
     except (ClickHouseError, OSError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import orjson
 
 from dbgate.audit.encoding import decode_event
 from dbgate.audit.position import Position
-from dbgate.audit.records import Garbled, Record, read_record
+from dbgate.audit.records import Garbled, Record, read_record, read_records
+from dbgate.audit.recovery import SEGMENT_HEAD
 from dbgate.audit.schema import TABLE_OF
-from dbgate.audit.segments import segment_path, segments
+from dbgate.audit.segments import segment_path, segments, streams
 
 _CHUNK = 4 * 1024 * 1024
 _LARGEST_BATCH = 16 * 1024 * 1024
@@ -155,3 +157,40 @@ def _timestamp(nanoseconds: Any) -> str:
 
 def _place(folder: Path, position: Position, offset: int) -> str:
     return f"{folder.name}/{position.segment:08d}.seg byte {offset}"
+
+
+class Follower:
+    """Reads the events of all streams as they are appended, for people: nothing is checked, nothing remembered."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._offsets: dict[Path, int] = {}
+
+    def read(self) -> list[dict[str, Any]]:
+        """The events since the last call, by time. OSError when a segment cannot be read."""
+        events = [event for folder in streams(self._directory) for event in self._stream(folder)]
+        return sorted(events, key=lambda event: int(event.get("time") or 0))
+
+    def _stream(self, folder: Path) -> Iterator[dict[str, Any]]:
+        for number in segments(folder):
+            yield from self._segment(segment_path(folder, number))
+
+    def _segment(self, path: Path) -> Iterator[dict[str, Any]]:
+        try:
+            with path.open("rb") as file:
+                file.seek(self._offsets.get(path, 0))
+                content = file.read()
+        except FileNotFoundError:  # shipped and deleted since it was listed
+            return
+        for line in read_records(content):
+            self._offsets[path] = self._offsets.get(path, 0) + line.end - line.offset
+            if isinstance(line, Record) and (event := _event(line)) is not None:
+                yield event
+
+
+def _event(line: Record) -> dict[str, Any] | None:
+    try:
+        fields = decode_event(line.payload)
+    except ValueError:
+        return None
+    return None if fields.get("type") == SEGMENT_HEAD else fields

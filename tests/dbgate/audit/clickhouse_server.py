@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 USERS = """<clickhouse><profiles><default/></profiles><quotas><default/></quotas><users><default><password></password>
 <networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota>
@@ -28,9 +30,8 @@ def main(folder: Path, http: int, tcp: int) -> None:
     (folder / "users.xml").write_text(USERS)
     (folder / "clickhouse-local.xml").write_text(CONFIG.format(http=http, tcp=tcp, folder=folder))
     os.chdir(folder)
-    from chdb import _chdb
-
-    result = _chdb.query(SERVE, "TabSeparated", path=str(folder / "data"))
+    engine: Any = import_module("chdb._chdb")
+    result = engine.query(SERVE, "TabSeparated", path=str(folder / "data"))
     if result.has_error():
         sys.exit(result.error_message())
 
