@@ -165,9 +165,9 @@ def _finish(reader: Reader, q: Select | Values, scope: Scope, items: tuple[Item,
     """ORDER BY, LIMIT and OFFSET."""
     for e in q.order_by:
         reader.use(Use.ORDER, _ordering(reader, e, scope, items).sources)
-    for e in (q.limit, q.offset):
-        if e is not None:
-            reader.use(Use.FILTER, value(reader, e, scope).sources)
+    for limit in (q.limit, q.offset):
+        if limit is not None:
+            reader.use(Use.FILTER, value(reader, limit, scope).sources)
 
 
 def _ordering(reader: Reader, e: Expression, scope: Scope, items: tuple[Item, ...]) -> Item:
@@ -269,9 +269,9 @@ def _order_set(reader: Reader, q: SetOperation, inner: Scope, items: tuple[Item,
     scope = Scope((Entry(None, items),), inner, inner.common)
     for e in q.order_by:
         reader.use(Use.ORDER, _ordering(reader, e, scope, items).sources)
-    for e in (q.limit, q.offset):
-        if e is not None:
-            reader.use(Use.FILTER, value(reader, e, scope).sources)
+    for limit in (q.limit, q.offset):
+        if limit is not None:
+            reader.use(Use.FILTER, value(reader, limit, scope).sources)
 
 
 _HANDLERS: Final[dict[type, Callable[[Reader, Any, Scope], tuple[Item, ...]]]] = {

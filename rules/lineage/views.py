@@ -33,8 +33,10 @@ def view_shape(catalog: Catalog, view: Relation) -> Shape | Refused:
 
 
 def _expanded(catalog: Catalog, view: Relation) -> Shape:
+    if view.definition is None:
+        raise Refused("view", "its definition is not known")
     reader = Reader(catalog, DEFINITION_PATH)
-    items = query(reader, definition_query(view), Scope((), None, {}))
+    items = query(reader, query_of(view.definition), Scope((), None, {}))
     if len(items) != len(view.columns):
         raise Refused("view", f"its query has {len(items)} columns, the view {len(view.columns)}")
     columns = tuple(_column(view, c.name, c.type, item) for c, item in zip(view.columns, items, strict=True))
@@ -53,11 +55,9 @@ def _column(view: Relation, name: str, type_name: str, item: Item) -> Item:
     return Item(name, item.sources | {own}, item.direct, type_name, item.row)
 
 
-def definition_query(view: Relation) -> Query:
-    """The parsed definition. Raises Refused when it is absent or no plain query."""
-    if view.definition is None:
-        raise Refused("view", "its definition is not known")
-    found = read(view.definition)
+def query_of(text: str) -> Query:
+    """The query in a view's definition: a SELECT, or a CREATE VIEW around one. Raises Refused when there is none."""
+    found = read(text)
     if isinstance(found, Unparsable):
         raise Refused("view", found.reason)
     body = found[0].body if len(found) == 1 else None

@@ -14,7 +14,7 @@ from rules.lineage.reader import Reader
 from rules.lineage.relations import SYSTEM_SCHEMAS, VIEWS, shape, uses_of
 from rules.lineage.scope import Scope
 from rules.lineage.sources import bring, entry_of_shape, from_clause
-from rules.lineage.values import Entry, Item, Refused, united
+from rules.lineage.values import Entry, Item, Refused, paired, united
 from rules.tree import (
     Access,
     Assignment,
@@ -121,12 +121,10 @@ class _Watch:
 def _insert(reader: Reader, w: Insert, outer: Scope) -> tuple[Item, ...]:
     target = Target(reader, w.target, Access.INSERT)
     names = w.columns or tuple(c.name for c in target.relation.columns)
-    if w.source is not None:
-        _inserted(reader, target, names, query(reader, w.source, outer), explicit=bool(w.columns))
-    else:
-        _inserted(reader, target, names, (), explicit=False)
+    given = query(reader, w.source, outer) if w.source is not None else ()
+    _inserted(reader, target, names, given, explicit=bool(w.columns and given))
     watch = _Watch(reader)
-    _on_conflict(reader, w, target, outer)
+    _on_conflict(reader, w, target, _excluded(target, names, given), outer)
     items = _returning(reader, w, Scope([target.entry], outer, outer.common))
     _read_target(reader, target, watch.columns())
     return items
@@ -145,9 +143,16 @@ def _inserted(reader: Reader, target: Target, names: Sequence[str], items: Seque
         _assign(reader, target, name, item)
 
 
-def _on_conflict(reader: Reader, w: Insert, target: Target, outer: Scope) -> None:
-    excluded = Entry("excluded", target.entry.items, by_name=target.entry.by_name)
-    excluded.columns = False
+def _excluded(target: Target, names: Sequence[str], given: Sequence[Item]) -> Entry:
+    """The row that was to be inserted: its values come from the query as well."""
+    values_by_name = dict(zip(names, given, strict=False))
+    items = tuple(paired(i, values_by_name.get(i.name, i)) for i in target.entry.items)
+    entry = Entry("excluded", items)
+    entry.columns = False
+    return entry
+
+
+def _on_conflict(reader: Reader, w: Insert, target: Target, excluded: Entry, outer: Scope) -> None:
     reader.use(Use.FILTER, _conflict_columns(reader, w, target, outer))
     if not w.conflict_assignments:
         return
