@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from dbgate.audit.events import Event
@@ -41,6 +42,6 @@ class Outcome:
 
     to_client: bytes = b""
     to_upstream: bytes = b""
-    events: list[Event] = field(default_factory=list)
-    wishes: list[Wish] = field(default_factory=list)
+    events: Sequence[Event] = ()
+    wishes: Sequence[Wish] = ()
     hold_client: bool = False

@@ -162,13 +162,13 @@ def note_effects(state: State, decision: Decision) -> None:
 PATH_MOVED: Final = Refusal(
     "dbgate:search-path",
     MESSAGE,
-    "an earlier statement of the same text or batch changes what unqualified names mean, so this one cannot be decided",
+    'rule "dbgate:search-path": an earlier statement of the same text or batch changes what names mean',
     "send the statements one at a time, or write schema-qualified names and set search_path in a query of its own",
 )
 NESTED_CARRIER: Final = Refusal(
     "dbgate:carrier",
     MESSAGE,
-    "it runs a prepared statement or cursor by name inside another statement, where its masks cannot follow",
+    'rule "dbgate:carrier": it runs a prepared statement or cursor by name inside another one; masks cannot follow',
     "write the query itself in place of the name",
 )
 
@@ -177,7 +177,7 @@ def _unknown(carrier: Carrier) -> Refusal:
     return Refusal(
         "dbgate:carrier",
         MESSAGE,
-        f'the gate saw no statement that opened {carrier.kind.value} "{carrier.name}" in this session',
+        f'rule "dbgate:carrier": the gate saw nothing open {carrier.kind.value} "{carrier.name}" in this session',
         "open it with DECLARE or PREPARE in this session first",
         sqlstate="34000" if carrier.kind is CarrierKind.CURSOR else "26000",
     )

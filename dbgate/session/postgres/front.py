@@ -104,7 +104,8 @@ def on_bind(state: State, splice: Splice, start: int, end: int) -> bool:
     if prepared is not None and (refusal := redecide(state, prepared).refusal) is not None:
         return refuse_in_place(state, splice, start, end, refusal, prepared)
     state.hidden = state.hidden or (prepared is not None and prepared.decision.hides)
-    state.names.sent_portals[portal] = prepared
+    if prepared is not None:
+        state.names.sent_portals[portal] = prepared
     state.ledger.expect(Ask.BIND, Answer.FORWARD, AskedBind(portal, name, formats))
     return True
 
@@ -145,7 +146,7 @@ UNKNOWN_PORTAL: Final = Decision(Verdict.ALLOW, "unknown", detail="EXECUTE of an
 def on_close(state: State, splice: Splice, start: int, end: int) -> bool:
     target, name = read_target(splice.buffer, start + HEADER_SIZE, end)
     sent = state.names.sent_statements if target == ord("S") else state.names.sent_portals
-    sent[name] = None
+    sent.pop(name, None)  # an older one may stand behind it, should the server skip this Close
     state.ledger.expect(Ask.CLOSE, Answer.FORWARD, AskedClose(target, name))
     return True
 
@@ -180,7 +181,7 @@ def on_function_call(state: State, splice: Splice, start: int, end: int) -> bool
 FAST_PATH: Final = Refusal(
     "dbgate:function-call",
     "dbgate refused this function call",
-    "the fast-path FunctionCall message names a function by OID and carries no statement that rules could decide",
+    'rule "dbgate:function-call": the message names a function by OID and carries no statement to decide',
     "call the function in a SELECT",
     sqlstate="0A000",
 )
@@ -212,6 +213,8 @@ HANDLERS: Final[dict[int, Handler]] = {
 
 #: What the server itself reads while COPY FROM STDIN runs; anything else there is an error.
 IN_COPY: Final = frozenset(b"dcfSHX")
+#: What the server still reads after an error in the extended protocol.
+ENDS_SKIPPING: Final = frozenset(b"SX")
 
 
 def handle(state: State, kind: int, splice: Splice, start: int, end: int) -> bool:
@@ -219,6 +222,9 @@ def handle(state: State, kind: int, splice: Splice, start: int, end: int) -> boo
     handler = HANDLERS.get(kind)
     if handler is None:
         raise PeerError(f"invalid frontend message type {kind}")
+    if state.ledger.skipping and kind not in ENDS_SKIPPING:
+        splice.replace(start, end)  # the server would ignore it: it need not be decided, nor sent
+        return True
     if state.ledger.copying and kind not in IN_COPY:
         raise PeerError(f"unexpected message type 0x{kind:02x} during COPY from stdin")
     if len(state.ledger) >= state.limits.outstanding and kind in b"SQ":
@@ -231,7 +237,7 @@ def handle(state: State, kind: int, splice: Splice, start: int, end: int) -> boo
 
 def await_quiet(state: State) -> None:
     """After a Query or Sync that may have moved the search path the client waits, so that the gate can ask for it."""
-    if state.path_dirty and state.watched and state.phase is Phase.OPEN:
+    if state.path_dirty and state.watched and state.phase is Phase.OPEN and not state.ledger.skipping:
         state.phase = Phase.AWAITS_QUIET
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
-from protocols.postgres import values
+from protocols.postgres import oids, values
 from protocols.postgres.backend import FieldDescription
 from protocols.postgres.rows import CellMasker, Constant, RowRewriter, compile_rewriter
 from rules.catalog import Catalog
@@ -107,7 +107,7 @@ Maker = Callable[[Mask, int, int, bytes], CellMasker]
 
 
 def _maker(mask: Mask, type_oid: int, catalog: Catalog) -> Maker | None:
-    if type_oid in (values.JSON, values.JSONB):
+    if type_oid in (oids.JSON, oids.JSONB):
         return _json
     if values.is_text_like(type_oid) or _is_user_text(type_oid, catalog):
         return _text
@@ -129,7 +129,7 @@ def _text(mask: Mask, type_oid: int, wire_format: int, key: bytes) -> CellMasker
 
 def _json(mask: Mask, type_oid: int, wire_format: int, key: bytes) -> CellMasker:
     """The masked text of the document as a JSON string, which every reader of JSON can read."""
-    prefix = JSONB_VERSION if wire_format == BINARY and type_oid == values.JSONB else b""
+    prefix = JSONB_VERSION if wire_format == BINARY and type_oid == oids.JSONB else b""
 
     def masked(cell: bytes) -> bytes:
         document = str(cell[len(prefix) :], "utf-8", "replace")
@@ -168,9 +168,9 @@ def _hash_integer(width: int, mask: Mask, type_oid: int, wire_format: int, key: 
 
 
 _HASHES: dict[int, Maker] = {
-    values.UUID: _hash_uuid,
-    values.BYTEA: _hash_bytea,
-    values.INT2: partial(_hash_integer, 2),
-    values.INT4: partial(_hash_integer, 4),
-    values.INT8: partial(_hash_integer, 8),
+    oids.UUID: _hash_uuid,
+    oids.BYTEA: _hash_bytea,
+    oids.INT2: partial(_hash_integer, 2),
+    oids.INT4: partial(_hash_integer, 4),
+    oids.INT8: partial(_hash_integer, 8),
 }

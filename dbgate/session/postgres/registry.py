@@ -39,21 +39,17 @@ class Portal:
 class Names:
     statements: dict[str, Prepared] = field(default_factory=dict)
     portals: dict[str, Portal] = field(default_factory=dict)
-    sent_statements: dict[str, Prepared | None] = field(default_factory=dict)
-    sent_portals: dict[str, Prepared | None] = field(default_factory=dict)
+    sent_statements: dict[str, Prepared] = field(default_factory=dict)
+    sent_portals: dict[str, Prepared] = field(default_factory=dict)
 
     def statement(self, name: str) -> Prepared | None:
         """The statement that a message sent now will most likely meet."""
-        if name in self.sent_statements:
-            return self.sent_statements[name]
-        return self.statements.get(name)
+        return self.sent_statements.get(name) or self.statements.get(name)
 
     def portal(self, name: str) -> Prepared | None:
         """The statement of the portal that a message sent now will most likely meet."""
-        if name in self.sent_portals:
-            return self.sent_portals[name]
         found = self.portals.get(name)
-        return found.prepared if found else None
+        return self.sent_portals.get(name) or (found.prepared if found else None)
 
     def settle(self) -> None:
         """Nothing is outstanding: what was hoped for has come about or failed."""

@@ -91,7 +91,7 @@ class PostgresSession:
         try:
             done = self._back(splice)
         except (PeerError, FatalError) as problem:
-            return self._fatal(problem, "the upstream broke the protocol", to_client=splice.finish(self._mark(splice)))
+            return self._fatal(problem, "the upstream broke the protocol", to_client=splice.finish(splice.at))
         return self._go_on(splice.finish(done))
 
     def policy_changed(self, policy: Policy, now: int) -> Outcome:
@@ -128,7 +128,7 @@ class PostgresSession:
         try:
             done = self._front(splice)
         except (PeerError, FatalError) as problem:
-            accepted = splice.finish(self._mark(splice))
+            accepted = splice.finish(splice.at)
             return self._fatal(problem, "the client broke the protocol", to_client=to_client, to_upstream=accepted)
         return state.outcome(to_client, splice.finish(done))
 
@@ -138,6 +138,7 @@ class PostgresSession:
         position, need = 0, 0
         largest = state.limits.client_message
         while size - position >= HEADER_SIZE:
+            splice.at = position
             kind, length = HEADER.unpack_from(buffer, position)
             if length < LENGTH_SIZE or length > largest:
                 raise bad_length(kind, length, largest)
@@ -145,7 +146,6 @@ class PostgresSession:
             if end > size:
                 need = end - position
                 break
-            splice.at = position
             if not front.handle(state, kind, splice, position, end):
                 break
             position = end
@@ -162,10 +162,10 @@ class PostgresSession:
         buffer, size = splice.buffer, len(splice.buffer)
         position = self._pass_through(size)
         while size - position >= HEADER_SIZE:
+            splice.at = position
             kind, length = HEADER.unpack_from(buffer, position)
             if length < LENGTH_SIZE:
                 raise bad_length(kind, length, self._state.limits.upstream_message)
-            splice.at = position
             if kind in (ROW, COPY_DATA):
                 reached = self._data(splice, kind, position, length)
             else:
@@ -251,9 +251,9 @@ class PostgresSession:
         return state.outcome(to_client)
 
     def _ask_path(self, to_client: bytes) -> Outcome:
-        """In a failed transaction the server answers nothing but its end; then the question waits for that."""
+        """A failed transaction, and a batch whose rest is skipped, answer nothing: the question waits for their end."""
         state = self._state
-        if state.status == ord("E"):
+        if state.status == ord("E") or state.ledger.skipping:
             state.phase = Phase.OPEN
             return self._resume(to_client)
         state.phase = Phase.AWAITS_PATH
@@ -274,10 +274,6 @@ class PostgresSession:
         return self._guarded_front(waiting, to_client)
 
     # ------------------------------------------------------------ the end
-
-    def _mark(self, splice: Splice) -> int:
-        """How far a buffer was handled before the message that broke the session."""
-        return splice.at
 
     def _fatal(
         self, problem: PeerError | FatalError, reason: str, to_client: bytes = b"", to_upstream: bytes = b""

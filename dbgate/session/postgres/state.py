@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from dbgate.audit.events import Event
 from dbgate.session.outcome import CloseSession, Outcome, Wish
@@ -20,6 +20,9 @@ from rules.decision import Decision, Mask, Refusal
 from rules.policy import Policy, PolicyContext
 
 MakeContext = Callable[[Policy, tuple[str, ...]], PolicyContext]
+
+
+NOTHING: Final = ()
 
 
 class FatalError(Exception):
@@ -144,12 +147,12 @@ class State:
 
     def outcome(self, to_client: bytes = b"", to_upstream: bytes = b"") -> Outcome:
         """What has come up since the last call."""
-        made = Outcome(to_client, to_upstream, self.events, self.wishes, self.phase is not Phase.OPEN)
-        if self.events:
+        events, wishes = self.events, self.wishes
+        if events:
             self.events = []
-        if self.wishes:
+        if wishes:
             self.wishes = []
-        return made
+        return Outcome(to_client, to_upstream, events or NOTHING, wishes or NOTHING, self.phase is not Phase.OPEN)
 
     def use(self, policy: Policy) -> None:
         """Decide by this policy from the next statement on."""
