@@ -22,17 +22,17 @@ QUESTIONS = (
     Question(
         "What was asked, and what came of it",
         "SELECT verdict, kind, count() AS statements, sum(rows) AS row_count, sum(masked_cells) AS cells_masked\n"
-        "FROM dbgate.statement_log GROUP BY verdict, kind ORDER BY verdict, kind",
+        "FROM statement_log GROUP BY verdict, kind ORDER BY verdict, kind",
     ),
     Question(
         "Which rules refused, and what",
         "SELECT rule, count() AS refusals, argMin(statement, time) AS first_statement\n"
-        "FROM dbgate.refusals GROUP BY rule ORDER BY refusals DESC, rule",
+        "FROM refusals GROUP BY rule ORDER BY refusals DESC, rule",
     ),
     Question(
         "Who reached for customers' social security numbers",
         "SELECT identity, role, masked, count() AS statements, min(time) AS first, max(time) AS last\n"
-        "FROM dbgate.column_reads WHERE column_name LIKE '%customers.ssn' GROUP BY identity, role, masked",
+        "FROM column_reads WHERE column_name LIKE '%customers.ssn' GROUP BY identity, role, masked",
     ),
 )
 
@@ -53,4 +53,4 @@ def wait(gate: DemoGate, statements: int) -> None:
 
 
 def _count(gate: DemoGate) -> int:
-    return int(str(ask(gate, "SELECT count() AS statements FROM dbgate.statement_log")[0]["statements"]))
+    return int(str(ask(gate, "SELECT count() AS statements FROM statement_log")[0]["statements"]))

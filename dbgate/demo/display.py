@@ -59,7 +59,7 @@ def question(console: Console, title: str, sql: str, rows: list[dict[str, object
 
 
 def _plain(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, list) else " ".join(str(value).split())
 
 
 def _indented(what: RenderableType) -> Padding:
