@@ -71,11 +71,22 @@ def _tables(tree: exp.Expression) -> set[Name]:
 
 
 def _name(table: exp.Table) -> Name:
-    """A table's name; empty for a function in FROM."""
-    if not isinstance(table.this, exp.Identifier):
+    """A table's name; empty for a function in FROM and for an operator class."""
+    if not isinstance(table.this, exp.Identifier) or isinstance(table.parent, exp.Opclass):
         return ()
     parts = (table.args.get("catalog"), table.args.get("db"), table.this)
-    return tuple([_folded(part) for part in parts if part])
+    name = tuple([_folded(part) for part in parts if part])
+    return () if name in _FUNCTIONS and not table.this.args.get("quoted") else name
+
+
+#: functions without parentheses, which sqlglot takes for tables in FROM
+_FUNCTIONS: Final = frozenset(
+    (name,)
+    for name in (
+        "current_date current_time current_timestamp localtime localtimestamp current_role current_user user "
+        "session_user current_catalog current_schema system_user"
+    ).split()
+)
 
 
 def _folded(identifier: exp.Identifier) -> str:

@@ -115,6 +115,7 @@ def creating(read: Reader, body: Query | Write | None, into: Node, detail: str, 
     if not into.keys() <= _INTO_FIELDS:
         raise unknown("INTO with " + ", ".join(sorted(into.keys() - _INTO_FIELDS)))
     name = relation_name(into["rel"])
+    read.relations.append(name)
     notes = _TEMPORARY.get(into["rel"].get("relpersistence", "p"), ())
     return Statement(
         kind,

@@ -6,11 +6,12 @@ expression and sub-select is read by the ordinary readers, so that its calls and
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeAlias
 
 from rules.postgres.nodes import EXPRESSIONS, QUERIES, STATEMENTS, WRITES, Node, Reader, unknown
 from rules.postgres.sources import relation_name
-from rules.tree import Access, Name, Touched
+from rules.tree import Access, Name, Statement, Touched
 
 _PARTS: Final = frozenset(
     """
@@ -62,3 +63,96 @@ def touched(read: Reader, *main: tuple[Name, Access], others: Access = Access.OT
     named = {name for name, _ in main}
     rest = dict.fromkeys(name for name in read.relations if name not in named)
     return tuple(Touched(name, access) for name, access in main) + tuple(Touched(name, others) for name in rest)
+
+
+# ---------------------------------------------------------------- plain statements
+
+_FLAGS: Final = {
+    "missing_ok": "if_exists",
+    "if_not_exists": "if_not_exists",
+    "replace": "or_replace",
+    "concurrent": "concurrently",
+}
+_PERSISTENCE: Final = {"t": "temporary", "u": "unlogged"}
+Word: TypeAlias = "str | Callable[[Node], str]"
+
+
+def flags(body: Node) -> tuple[str, ...]:
+    """A statement's remarks for rules: if_exists, or_replace, concurrently, cascade, temporary ..."""
+    return tuple(_flags(body))
+
+
+def _flags(body: Node) -> Iterator[str]:
+    yield from (word for field, word in _FLAGS.items() if field in body)
+    if body.get("behavior") == "DROP_CASCADE":
+        yield "cascade"
+    for field in ("relation", "view", "sequence"):
+        persistence = body.get(field, {}).get("relpersistence")
+        if persistence in _PERSISTENCE:
+            yield _PERSISTENCE[persistence]
+
+
+def plain(
+    node: str,
+    kind: Word,
+    detail: Word,
+    fields: str,
+    access: Access = Access.OTHER,
+    at: str = "relation",
+    others: Access = Access.OTHER,
+) -> None:
+    """Register a statement that is only classified: its kind, the relation in field `at` (one or a list), and whatever
+    `survey` finds in the rest. `kind` and `detail` may be functions of the fields."""
+
+    def make(read: Reader, body: Node) -> Statement:
+        survey(read, body)
+        return Statement(
+            kind if isinstance(kind, str) else kind(body),
+            touched=touched(read, *((name, access) for name in _named(body.get(at))), others=others),
+            calls=tuple(read.calls),
+            detail=detail if isinstance(detail, str) else detail(body),
+            options=flags(body),
+        )
+
+    STATEMENTS.node(node, fields)(make)
+
+
+def _named(value: Any) -> Iterator[Name]:
+    for node in value if isinstance(value, list) else [value] if value else []:
+        body = node.get("RangeVar", node)
+        body = body.get("relation", body)  # CREATE FOREIGN TABLE holds a whole CREATE TABLE
+        if "relname" in body:
+            yield relation_name(body)
+
+
+def object_words(object_type: str) -> str:
+    """OBJECT_FOREIGN_TABLE -> FOREIGN TABLE."""
+    words = object_type.removeprefix("OBJECT_")
+    return _OBJECT_WORDS.get(words, words.replace("_", " "))
+
+
+_OBJECT_WORDS: Final = {
+    "MATVIEW": "MATERIALIZED VIEW",
+    "FDW": "FOREIGN DATA WRAPPER",
+    "FOREIGN_SERVER": "SERVER",
+    "TABCONSTRAINT": "CONSTRAINT",
+    "DOMCONSTRAINT": "DOMAIN CONSTRAINT",
+    "OPCLASS": "OPERATOR CLASS",
+    "OPFAMILY": "OPERATOR FAMILY",
+    "STATISTIC_EXT": "STATISTICS",
+    "TSCONFIGURATION": "TEXT SEARCH CONFIGURATION",
+    "TSDICTIONARY": "TEXT SEARCH DICTIONARY",
+    "TSPARSER": "TEXT SEARCH PARSER",
+    "TSTEMPLATE": "TEXT SEARCH TEMPLATE",
+    "LARGEOBJECT": "LARGE OBJECT",
+    "PARAMETER_ACL": "PARAMETER",
+}
+
+#: Objects of the server or of other systems rather than of a schema: touching them is kind `admin`.
+ADMIN_OBJECTS: Final = frozenset(
+    "OBJECT_" + name
+    for name in (
+        "ACCESS_METHOD CAST DATABASE EVENT_TRIGGER EXTENSION FDW FOREIGN_SERVER LANGUAGE PARAMETER_ACL PUBLICATION "
+        "PUBLICATION_NAMESPACE PUBLICATION_REL ROLE SUBSCRIPTION TABLESPACE TRANSFORM USER_MAPPING LARGEOBJECT"
+    ).split()
+)
