@@ -27,8 +27,6 @@ class Counters:
     witness_mismatches: int = 0
     audit_holds: int = 0
     gate_errors: int = 0
-    decision_cache_hits: int = 0
-    decision_cache_misses: int = 0
     decided: Counter[tuple[str, str]] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
 

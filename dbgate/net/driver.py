@@ -13,7 +13,7 @@ import asyncio
 import logging
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, Protocol
 
@@ -49,10 +49,10 @@ class Session(Protocol):
 class Recorder(Protocol):
     """The way to the local audit log."""
 
-    def record(self, events: list[Event]) -> None:
+    def record(self, events: Sequence[Event]) -> None:
         """Raises AuditUnavailable, and then nothing was recorded."""
 
-    def record_late(self, events: list[Event]) -> None:
+    def record_late(self, events: Sequence[Event]) -> None:
         """For what has happened already: never raises, keeps the events until the log takes them."""
 
     def when_available(self, callback: Callable[[], None]) -> None: ...

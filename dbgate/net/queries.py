@@ -25,7 +25,9 @@ class QueryFailed(Exception):  # noqa: N818
 async def run_query(connection: UpstreamConnection, sql: str) -> list[Row]:
     """The rows of one statement. Raises QueryFailed, or UpstreamUnavailable when the connection is of no more use.
 
-    Notices and parameter changes are taken note of. A connection on which this was cancelled must be closed."""
+    Parameter changes are taken note of. Being cancelled closes the connection."""
+    if connection.stream.ended or connection.stream.transport.is_closing():
+        raise _broken("it was closed before")
     connection.stream.write(Query(sql).encode())
     answer = _Answer(connection)
     try:
@@ -35,6 +37,9 @@ async def run_query(connection: UpstreamConnection, sql: str) -> list[Row]:
         raise _broken("the connection ended in the middle of a query") from None
     except PeerError as fault:
         raise _broken(fault.message) from None
+    except BaseException:
+        connection.close()  # the rest of the answer would be taken for the next one's
+        raise
     if answer.error is not None:
         raise QueryFailed(answer.error)
     return answer.rows

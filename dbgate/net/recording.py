@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
-from dbgate.audit.events import AuditDegraded, Event
+from dbgate.audit.events import AuditDegraded, Event, StatementDecided, WitnessMismatch
 from dbgate.audit.ids import EventIds
 from dbgate.audit.log import AuditLog, AuditUnavailable
 
@@ -22,7 +22,9 @@ LATE_LIMIT = 100_000
 class LogRecorder:
     """One for each worker. Late events are written before newer ones, so the log's order is the order of things."""
 
-    def __init__(self, audit_log: AuditLog, gate: str) -> None:
+    def __init__(self, audit_log: AuditLog, gate: str, *, drop_statements: bool = False) -> None:
+        """`drop_statements`: the texts of statements are not kept, since literals in them can be personal data."""
+        self._drop_statements = drop_statements
         self._log, self._gate, self._ids = audit_log, gate, EventIds()
         self._late: list[Event] = []
         self._lost = 0
@@ -38,14 +40,14 @@ class LogRecorder:
     def late(self) -> int:
         return len(self._late)
 
-    def record(self, events: list[Event]) -> None:
+    def record(self, events: Sequence[Event]) -> None:
         """Raises AuditUnavailable, and then nothing was recorded."""
         if self._late:
             self._write_late()
         self._stamp(events)
         self._log.append(events)
 
-    def record_late(self, events: list[Event]) -> None:
+    def record_late(self, events: Sequence[Event]) -> None:
         if not events:
             return
         self._stamp(events)
@@ -74,12 +76,14 @@ class LogRecorder:
             log.error("audit events lost at the end", extra={"fields": {"lost": len(self._late) + self._lost}})
         self._log.close()
 
-    def _stamp(self, events: list[Event]) -> None:
+    def _stamp(self, events: Iterable[Event]) -> None:
         """Id, time and gate, which sessions don't know. An event that waited keeps what it has."""
         now = time.time_ns()
         for event in events:
             if not event.id:
                 event.id, event.time, event.gate = self._ids.next(now), now, self._gate
+                if self._drop_statements and isinstance(event, StatementDecided | WitnessMismatch):
+                    event.statement = ""
 
     def _write_late(self) -> None:
         gap: list[Event] = []

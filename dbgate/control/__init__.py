@@ -1,0 +1,1 @@
+"""The control process: health, readiness, metrics, the audit shipper and questions to the audit."""

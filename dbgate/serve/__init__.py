@@ -1,0 +1,1 @@
+"""`dbgate serve`: a supervisor, its workers on the data path and one control process."""
