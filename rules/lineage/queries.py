@@ -12,7 +12,7 @@ from rules.lineage.expressions import starred, value, values
 from rules.lineage.names import output_name
 from rules.lineage.reader import Reader
 from rules.lineage.scope import Scope
-from rules.lineage.sources import from_clause, renamed
+from rules.lineage.sources import composite_columns, from_clause, renamed
 from rules.lineage.values import Entry, Item, Refused, computed, paired, united
 from rules.tree import (
     Access,
@@ -156,9 +156,7 @@ def _composite_columns(reader: Reader, operand: Expression, item: Item) -> tuple
 
     if isinstance(operand, Call):
         return columns_of(reader, operand.name, len(operand.arguments))
-    schema, _, name = (item.type or "").rpartition(".")
-    relation = reader.catalog.by_name.get((schema.strip('"'), name.strip('"')))
-    return tuple(c.name for c in relation.columns) if relation else ()
+    return composite_columns(reader, item.type)
 
 
 def _finish(reader: Reader, q: Select | Values, scope: Scope, items: tuple[Item, ...]) -> None:

@@ -12,7 +12,7 @@ from rules.lineage.reader import Reader
 from rules.lineage.relations import Shape, shape
 from rules.lineage.scope import Scope
 from rules.lineage.values import Entry, Item, Refused, computed, paired
-from rules.tree import Call, Cast, Derived, Expression, FunctionSource, Join, Relation, Source
+from rules.tree import Call, Derived, Expression, FunctionSource, Join, Relation, Source
 
 #: All entries that a FROM item brings into the namespace, and the one that stands for the item as a whole.
 Brought: TypeAlias = tuple[list[Entry], Entry]
@@ -107,7 +107,7 @@ def function(reader: Reader, item: FunctionSource, before: list[Entry], outer: S
 
 def _function_columns(reader: Reader, call: Expression, item: FunctionSource, around: Scope) -> tuple[list[Item], bool]:
     result = value(reader, call, around)
-    names = item.record_columns or _known_columns(reader, call, result)
+    names = item.record_columns or _known_columns(reader, call, around)
     if names:
         return [computed(result.sources, n) for n in names], len(names) == 1
     if isinstance(call, Call) and call.name[-1] == "unnest" and len(call.arguments) > 1:
@@ -116,27 +116,40 @@ def _function_columns(reader: Reader, call: Expression, item: FunctionSource, ar
     return [computed(result.sources, name)], True
 
 
-def _known_columns(reader: Reader, call: Expression, result: Item) -> tuple[str, ...]:
+def _known_columns(reader: Reader, call: Expression, around: Scope) -> tuple[str, ...]:
     """The columns of a row-returning function; its first argument's type may decide them."""
     if isinstance(call, Call):
         names = functions.columns_of(reader, call.name, len(call.arguments))
-        return names or _polymorphic_columns(reader, call)
+        return names or _polymorphic_columns(reader, call, around)
     return ()
 
 
-_BY_ARGUMENT: Final = frozenset({"json_populate_record", "json_populate_recordset", "jsonb_populate_record",
-                                 "jsonb_populate_recordset"})  # fmt: skip
+_BY_ARGUMENT: Final = frozenset(
+    {"json_populate_record", "json_populate_recordset", "jsonb_populate_record", "jsonb_populate_recordset"}
+)
 
 
-def _polymorphic_columns(reader: Reader, call: Call) -> tuple[str, ...]:
-    """`json_populate_record(null::t, ...)` returns t's columns."""
-    if call.name[-1] not in _BY_ARGUMENT or not call.arguments:
+def _polymorphic_columns(reader: Reader, call: Call, around: Scope) -> tuple[str, ...]:
+    """`json_populate_record(null::t, ...)` returns t's columns, `unnest(array of t)` too."""
+    name = call.name[-1]
+    if not call.arguments or (name != "unnest" and name not in _BY_ARGUMENT):
         return ()
-    first = call.arguments[0]
-    relation = reader.lookup(first.type_name) if isinstance(first, Cast) else None
-    if relation is None:
-        raise Refused("function", f"the columns that {call.name[-1]} returns are not certain", "add ::type to NULL")
-    return tuple(c.name for c in relation.columns)
+    first = value(reader, call.arguments[0], around)
+    if first.row is not None:
+        return tuple(i.name for i in first.row)
+    names = composite_columns(reader, first.type)
+    if not names and name != "unnest":
+        raise Refused(
+            "function", f"the columns that {name} returns are not certain", "add ::type to its first argument"
+        )
+    return names
+
+
+def composite_columns(reader: Reader, type_name: str | None) -> tuple[str, ...]:
+    """The columns of a composite type, or of arrays of it, by its qualified name; empty for any other type."""
+    schema, _, name = (type_name or "").removesuffix("[]").rpartition(".")
+    relation = reader.catalog.by_name.get((schema.strip('"'), name.strip('"')))
+    return tuple(c.name for c in relation.columns) if relation else ()
 
 
 def _call_name(call: Expression) -> str:

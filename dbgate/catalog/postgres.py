@@ -1,0 +1,225 @@
+"""Reads a live PostgreSQL (12 to 18) into a Catalog.
+
+All queries run in one REPEATABLE READ READ ONLY transaction with an empty search_path, so that format_type and
+pg_get_viewdef qualify every name that is not built in, and so that all of them see the same moment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Final, TypeAlias
+
+from rules.catalog import Catalog, Column, Function, Relation, Type
+
+Row: TypeAlias = tuple[str | None, ...]
+Query: TypeAlias = Callable[[str], Awaitable[list[Row]]]
+"""Runs one SQL text by the simple protocol and returns its rows in text format."""
+
+BEGIN: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+SETTINGS: Final = "SET LOCAL search_path = ''"
+COMMIT: Final = "COMMIT"
+ROLLBACK: Final = "ROLLBACK"
+
+_USER_SCHEMA: Final = "n.nspname NOT IN ('pg_catalog', 'information_schema')"
+
+#: Relations of other sessions' temporary schemas cannot be named by anyone else.
+_VISIBLE: Final = "n.nspname <> 'pg_toast' AND NOT pg_catalog.pg_is_other_temp_schema(n.oid)"
+
+_TEXTS: Final[dict[str, str]] = {
+    "server": "SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.current_database()",
+    "schemas": "SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.nspname !~ '^pg_(toast|temp)'",
+    "relations": """
+SELECT c.oid, n.nspname, c.relname, c.relkind,
+  CASE WHEN c.relkind IN ('v', 'm') AND <user schema> THEN pg_catalog.pg_get_viewdef(c.oid) END,
+  EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND <visible>""",
+    "columns": """
+SELECT a.attrelid, a.attname, a.attnum, a.atttypid
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND <visible>
+ORDER BY a.attrelid, a.attnum""",
+    "parents": "SELECT i.inhrelid, i.inhparent FROM pg_catalog.pg_inherits i ORDER BY i.inhrelid, i.inhseqno",
+    "types": """
+SELECT t.oid, n.nspname, t.typname, t.typtype, t.typcategory,
+  CASE WHEN t.typtype = 'd' THEN t.typbasetype
+    WHEN t.typtype = 'r' THEN (SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid)
+    ELSE t.typelem END,
+  pg_catalog.format_type(t.oid, NULL)
+FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace""",
+    "labels": "SELECT e.enumtypid, e.enumlabel FROM pg_catalog.pg_enum e ORDER BY e.enumtypid, e.enumsortorder",
+    "functions": """
+SELECT p.oid, n.nspname, p.proname, p.prokind, p.proargtypes, p.prorettype, p.proretset,
+  rt.typrelid
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+  JOIN pg_catalog.pg_type rt ON rt.oid = p.prorettype
+WHERE <user schema> OR p.proargmodes IS NOT NULL OR rt.typrelid <> 0""",
+    "results": """
+SELECT p.oid, a.name
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace,
+  ROWS FROM (pg_catalog.unnest(p.proargnames), pg_catalog.unnest(p.proargmodes))
+    WITH ORDINALITY AS a(name, mode, position)
+WHERE a.mode IN ('o', 'b', 't') AND (<user schema> OR p.proargmodes IS NOT NULL)
+ORDER BY p.oid, a.position""",
+    "operators": """
+SELECT DISTINCT o.oprname FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
+WHERE <user schema>""",
+    "casts": """
+SELECT c.castsource, c.casttarget FROM pg_catalog.pg_cast c JOIN pg_catalog.pg_proc p ON p.oid = c.castfunc
+  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE <user schema>""",
+}
+
+QUERIES: Final[dict[str, str]] = {
+    name: text.replace("<user schema>", _USER_SCHEMA).replace("<visible>", _VISIBLE) for name, text in _TEXTS.items()
+}
+"""Name -> SQL text; `build` takes the rows of each under the same name."""
+
+
+async def read_catalog(query: Query) -> Catalog:
+    """The database's catalog at one moment. Whatever `query` raises passes through, after a ROLLBACK."""
+    await query(BEGIN)
+    try:
+        await query(SETTINGS)
+        rows = {name: await query(text) for name, text in QUERIES.items()}
+    except BaseException:
+        await query(ROLLBACK)
+        raise
+    await query(COMMIT)
+    return build(rows)
+
+
+async def default_search_path(query: Query) -> tuple[str, ...]:
+    """The schemas that unqualified names are looked up in, as the session stands."""
+    rows = await query("SELECT pg_catalog.unnest(pg_catalog.current_schemas(false))")
+    return tuple(schema for (schema,) in rows if schema is not None)
+
+
+# ---------------------------------------------------------------- rows -> values
+
+
+def build(rows: Mapping[str, list[Row]]) -> Catalog:
+    """The catalog that the rows of QUERIES describe; its version is a digest of them."""
+    printed = {_number(r[0]): _text(r[6]) for r in rows["types"]}
+    columns = _columns(rows["columns"], printed)
+    names = {oid: tuple(c.name for c in found) for oid, found in columns.items()}
+    functions = _functions(rows, printed, names)
+    version, *_ = rows["server"][0]
+    return Catalog(
+        version=digest(rows),
+        relations=_relations(rows, columns),
+        functions=tuple(f for f in functions if f.schema not in _SYSTEM),
+        types=_types(rows),
+        schemas=frozenset(_text(r[0]) for r in rows["schemas"]),
+        user_operators=frozenset(_text(r[0]) for r in rows["operators"]),
+        user_casts=frozenset((_number(r[0]), _number(r[1])) for r in rows["casts"]),
+        server_version=_number(version),
+        built_in_functions=_by_name(f for f in functions if f.schema == "pg_catalog" and f.result_columns),
+    )
+
+
+_SYSTEM: Final = frozenset({"pg_catalog", "information_schema"})
+
+
+def digest(rows: Mapping[str, list[Row]]) -> str:
+    """The same contents give the same version, whatever order the server returned them in."""
+    found = hashlib.sha256()
+    for name in sorted(rows):
+        for line in sorted(repr(row) for row in rows[name]):
+            found.update(f"{name}\0{line}\n".encode())
+    return found.hexdigest()[:32]
+
+
+def _text(value: str | None) -> str:
+    return value or ""
+
+
+def _number(value: str | None) -> int:
+    return int(value or 0)
+
+
+def _grouped(rows: Iterable[Row]) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        found.setdefault(_number(row[0]), []).append(row)
+    return found
+
+
+def _columns(rows: list[Row], printed: Mapping[int, str]) -> dict[int, tuple[Column, ...]]:
+    return {
+        oid: tuple(Column(_text(n), _number(a), printed.get(_number(t), ""), _number(t)) for _, n, a, t in found)
+        for oid, found in _grouped(rows).items()
+    }
+
+
+def _relations(rows: Mapping[str, list[Row]], columns: Mapping[int, tuple[Column, ...]]) -> tuple[Relation, ...]:
+    parents = _grouped(rows["parents"])
+    return tuple(
+        Relation(
+            _number(oid),
+            _text(schema),
+            _text(name),
+            _text(kind),
+            columns.get(_number(oid), ()),
+            definition,
+            tuple(_number(p[1]) for p in parents.get(_number(oid), ())),
+            triggers == "t",
+        )
+        for oid, schema, name, kind, definition, triggers in rows["relations"]
+    )
+
+
+def _types(rows: Mapping[str, list[Row]]) -> tuple[Type, ...]:
+    labels = _grouped(rows["labels"])
+    return tuple(
+        Type(
+            _number(oid),
+            _text(schema),
+            _text(name),
+            _text(kind),
+            _text(category),
+            _number(element),
+            tuple(_text(label) for _, label in labels.get(_number(oid), ())),
+        )
+        for oid, schema, name, kind, category, element, _ in rows["types"]
+    )
+
+
+def _functions(
+    rows: Mapping[str, list[Row]], printed: Mapping[int, str], names: Mapping[int, tuple[str, ...]]
+) -> tuple[Function, ...]:
+    results = _grouped(rows["results"])
+    return tuple(_function(row, printed, names, results) for row in rows["functions"])
+
+
+def _function(
+    row: Row, printed: Mapping[int, str], names: Mapping[int, tuple[str, ...]], results: Mapping[int, list[Row]]
+) -> Function:
+    oid, schema, name, kind, arguments, result, returns_set, relation = row
+    listed = _result_names([_text(r[1]) for r in results.get(_number(oid), ())])
+    return Function(
+        _number(oid),
+        _text(schema),
+        _text(name),
+        _text(kind),
+        tuple(printed.get(int(a), "") for a in _text(arguments).split()),
+        printed.get(_number(result), ""),
+        listed or names.get(_number(relation), ()),
+        returns_set == "t",
+    )
+
+
+def _result_names(names: list[str]) -> tuple[str, ...]:
+    """Names of OUT and TABLE columns; the server calls unnamed ones column1, column2 ..., and a single one nothing."""
+    if names == [""]:
+        return ()
+    return tuple(name or f"column{position}" for position, name in enumerate(names, 1))
+
+
+def _by_name(functions: Iterable[Function]) -> dict[str, tuple[Function, ...]]:
+    found: dict[str, tuple[Function, ...]] = {}
+    for function in functions:
+        found[function.name] = (*found.get(function.name, ()), function)
+    return found
