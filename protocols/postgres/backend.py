@@ -13,7 +13,17 @@ from enum import Enum
 from typing import TypeAlias
 
 from protocols.errors import PeerError, UsageError
-from protocols.postgres.authentication import Authentication, read_authentication
+from protocols.postgres.authentication import (
+    Authentication,
+    AuthenticationCleartextPassword,
+    AuthenticationMD5Password,
+    AuthenticationOk,
+    AuthenticationSASL,
+    AuthenticationSASLContinue,
+    AuthenticationSASLFinal,
+    AuthenticationUnsupported,
+    read_authentication,
+)
 from protocols.postgres.diagnostics import ErrorResponse, NoticeResponse, error, fatal, notice, read_fields
 from protocols.postgres.frames import message
 from protocols.postgres.frontend import CopyData, CopyDone
@@ -22,6 +32,13 @@ from protocols.postgres.writer import cstring, i16s, pack, u32s, values
 
 __all__ = [  # the two families that live in their own modules, offered here as well
     "Authentication",
+    "AuthenticationCleartextPassword",
+    "AuthenticationMD5Password",
+    "AuthenticationOk",
+    "AuthenticationSASL",
+    "AuthenticationSASLContinue",
+    "AuthenticationSASLFinal",
+    "AuthenticationUnsupported",
     "ErrorResponse",
     "NoticeResponse",
     "error",

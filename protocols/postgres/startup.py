@@ -129,14 +129,15 @@ def _startup_message(version: tuple[int, int], reader: ByteReader) -> StartupMes
 
 
 def _parameters(payload: bytes) -> dict[str, str]:
-    """Pairs of strings up to an empty name, which must be the packet's last byte."""
+    """Pairs of strings, then one NUL as the packet's last byte."""
     reader = ByteReader(payload)
     parameters: dict[str, str] = {}
-    while name := reader.cstring():
-        if not reader.remaining:
+    while reader.remaining > 1:
+        name = reader.cstring()
+        if not (name and reader.remaining):
             raise _bad_layout()
         parameters[text(name)] = reader.text()
-    if reader.remaining:
+    if not reader.remaining:
         raise _bad_layout()
     return parameters
 

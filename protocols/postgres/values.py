@@ -29,11 +29,10 @@ _INTEGERS: dict[int, tuple[int, bool]] = {
     oids.XID8: (8, False),
 }
 
-_REGISTERED = (  # names of objects: "-" is none of them, binary OID 0
+_OPERATORS = (oids.REGOPER, oids.REGOPERATOR)  # written "0" for none, since "-" is an operator
+_REGISTERED = (  # names of other objects: "-" for none
     oids.REGPROC,
     oids.REGPROCEDURE,
-    oids.REGOPER,
-    oids.REGOPERATOR,
     oids.REGCLASS,
     oids.REGTYPE,
     oids.REGROLE,
@@ -57,6 +56,11 @@ def _doubles(*values: float) -> bytes:
     return struct.pack(f">{len(values)}d", *values)
 
 
+def _empty_vector(element: int) -> bytes:
+    """Vectors always have one dimension, counted from 0."""
+    return struct.pack(">iiIii", 1, 0, element, 0, 0)
+
+
 def _empty_array(element: int) -> bytes:
     """No dimensions, no NULLs, the element's type."""
     return struct.pack(">iiI", 0, 0, element)
@@ -70,7 +74,8 @@ _IPV4 = 2  # PGSQL_AF_INET
 _PLACEHOLDERS: dict[int, tuple[bytes, bytes]] = {
     **dict.fromkeys(_PLAIN_TEXT, (REDACTED, REDACTED)),
     **{oid: (b"0", bytes(width)) for oid, (width, _) in _INTEGERS.items()},
-    **{oid: (b"-", bytes(4)) for oid in _REGISTERED},
+    **dict.fromkeys(_REGISTERED, (b"-", bytes(4))),
+    **dict.fromkeys(_OPERATORS, (b"0", bytes(4))),
     **dict.fromkeys(_RANGES, (b"empty", _RANGE_EMPTY)),
     **dict.fromkeys(_MULTIRANGES, (b"{}", _NO_ITEMS)),
     **{array: (b"{}", _empty_array(element)) for array, element in oids.ARRAYS.items()},
@@ -100,8 +105,8 @@ _PLACEHOLDERS: dict[int, tuple[bytes, bytes]] = {
     oids.PG_LSN: (b"0/0", bytes(8)),
     oids.TSVECTOR: (b"", _NO_ITEMS),
     oids.TSQUERY: (b"", _NO_ITEMS),
-    oids.OIDVECTOR: (b"", _empty_array(oids.OID)),
-    oids.INT2VECTOR: (b"", _empty_array(oids.INT2)),
+    oids.OIDVECTOR: (b"", _empty_vector(oids.OID)),
+    oids.INT2VECTOR: (b"", _empty_vector(oids.INT2)),
     oids.POINT: (b"(0,0)", _doubles(0, 0)),
     oids.LSEG: (b"[(0,0),(0,0)]", _doubles(0, 0, 0, 0)),
     oids.BOX: (b"(0,0),(0,0)", _doubles(0, 0, 0, 0)),
