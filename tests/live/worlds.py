@@ -56,7 +56,7 @@ def employee(world: str, row: int) -> Row:
         f"Employee {row}",
         f"{secret(world, 'staff', row)}@shop.example",
         ("sales", "support")[row % 2],
-        f"{1 + row % 8}{secret(world, 'salary', row, 8)}.25",
+        f"{1 + int(secret(world, 'pay', row, 3)) % 9}{secret(world, 'salary', row, 8)}.25",
         f"DE{secret(world, 'iban', row, 20)}",
         secret(world, "staffssn", row, 9),
         None if row == 1 else 1 + row // 3,
