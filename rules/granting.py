@@ -29,6 +29,9 @@ _WORDS: Final[dict[tuple[str, Access], tuple[str, ...]]] = {
 _STRUCTURE_TIER: Final = 3
 _MOST_NAMED: Final = 8
 
+#: what connection pools send when they take a connection back (asyncpg, pgbouncer); it takes no argument
+HARMLESS: Final = frozenset({("pg_catalog", "pg_advisory_unlock_all")})
+
 
 def needed_words(use: TableUse, kind: str) -> tuple[str, ...]:
     """The `statements` that allow rules must give on this table, every one of them."""
@@ -77,15 +80,15 @@ def _only_reads(uses: Iterable[TableUse]) -> bool:
 def function_grant(function: FunctionUse, view: RoleView) -> str | None:
     """The id of a rule that lends the function, or None. Built-in pure ones need none.
 
-    User-defined: any matching pattern. Risky built-ins: an exact name, or `*` for a role that is not restricted."""
-    if function.risk is FunctionRisk.PURE:
+    User-defined: any matching pattern. Risky built-ins: an exact name, or `*` for a role that may do everything."""
+    if function.risk is FunctionRisk.PURE or (function.schema, function.name) in HARMLESS:
         return BASELINE_RULE
     found = (r.id for r, a in view.allows if any(_lends(p, function, view) for p in a.functions))
     return min(found, default=None)
 
 
 def _lends(pattern: NamePattern, function: FunctionUse, view: RoleView) -> bool:
-    if pattern.text == "*" and view.unrestricted:
+    if pattern.text == "*" and view.may_do_everything:
         return True
     if function.risk is FunctionRisk.USER:
         return pattern.matches_function(function)

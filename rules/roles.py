@@ -8,6 +8,7 @@ from rules.book.model import Allow, Deny, Masking, Rule, Rulebook
 from rules.catalog import Catalog, Relation
 from rules.decision import Mask, MaskKind
 from rules.facts import ColumnId, TableId
+from rules.taxonomy import KINDS
 
 STRENGTH: dict[MaskKind, int] = {kind: rank for rank, kind in enumerate(MaskKind)}
 
@@ -20,8 +21,9 @@ class RoleView:
     """`readable(schema, name)`: whether a system catalog may be read without a rule.
 
     A rule on a table or column holds for its inheritance children and partitions as well: `ancestry` gives the
-    names by which deny and mask rules may mean it. `unrestricted`: no enforced deny or mask rule applies, so there
-    is nothing to get round."""
+    names by which deny and mask rules may mean it. `unrestricted`: no enforced deny or mask rule applies.
+    `may_do_everything`: beyond that, every kind of statement is allowed on all tables, so that there is nothing to
+    get round."""
 
     def __init__(self, rulebook: Rulebook, role: str, catalog: Catalog,
                  readable: Callable[[str, str], bool] = nothing_readable) -> None:  # fmt: skip
@@ -35,6 +37,7 @@ class RoleView:
         self.denies = tuple((rule, rule.verb) for rule in enforced if isinstance(rule.verb, Deny))
         self.masks = tuple((rule, rule.verb) for rule in enforced if isinstance(rule.verb, Masking))
         self.unrestricted = not self.denies and not self.masks
+        self.may_do_everything = self.unrestricted and _all_on_all_tables(self.allows)
         self.hides_data = bool(self.masks) or any(d.tables or d.columns for _, d in self.denies)
         self._maskings: dict[ColumnId, tuple[tuple[Rule, Masking], ...]] = {}
         self._hidden: dict[TableId, bool] = {}
@@ -90,6 +93,11 @@ class RoleView:
             return self.hides_data
         columns = (ColumnId(*table, column.name) for column in relation.columns)
         return any(self.maskings(c) or self.denied_column(c) is not None for c in columns)
+
+
+def _all_on_all_tables(allows: Iterable[tuple[Rule, Allow]]) -> bool:
+    allowed = frozenset().union(*(allow.statements for _, allow in allows if allow.all_tables))
+    return allowed >= KINDS.keys() - {"unknown"}
 
 
 def concerns_reading(deny: Deny) -> bool:

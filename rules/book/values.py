@@ -15,7 +15,7 @@ from rules.matching import BadPatternError
 T = TypeVar("T")
 
 #: Plain words that some YAML readers (1.1, editors, linters) take for something else than text.
-_NOT_TEXT: Final = frozenset("y n yes no on off true false null ~ .nan .inf -.inf +.inf".split())  # noqa: SIM905
+_NOT_TEXT: Final = frozenset("yes no on off true false null ~ .nan .inf -.inf +.inf".split())  # noqa: SIM905
 _NUMBER: Final = re.compile(r"[-+]?(\d[\d_]*(\.\d*)?|\.\d+)([eE][-+]?\d+)?|0[xob][\da-fA-F_]+|\d+(:[0-5]?\d)+(\.\d*)?")
 
 
