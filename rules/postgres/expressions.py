@@ -20,9 +20,10 @@ The other names of `Operation.operator`, operands in the order of the text:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
-from rules.postgres.nodes import EXPRESSIONS, Node, Reader, items, strings, unknown
+from rules.postgres.nodes import EXPRESSIONS, Node, Reader, items, strings, unknown, words
 from rules.tree import (
     Call,
     Cast,
@@ -58,7 +59,7 @@ def _constant_text(body: Node) -> str | None:
     raise unknown("a constant of an unknown kind", body.get("location", -1))
 
 
-_CONSTANTS: Final = {
+_CONSTANTS: Final[dict[str, Callable[[Node], str | None]]] = {
     "isnull": lambda value: None,
     "ival": lambda value: str(value.get("ival", 0)),
     "fval": lambda value: str(value.get("fval", "")),
@@ -91,7 +92,7 @@ def current_of(_read: Reader, body: Node) -> Expression:
 # ---------------------------------------------------------------- types
 
 _MODIFIERS: Final = frozenset({"A_Const", "ColumnRef", "TypeCast"})
-_TYPE_FIELDS: Final = frozenset("names typmods typemod arrayBounds setof pct_type location".split())
+_TYPE_FIELDS: Final = words("names typmods typemod arrayBounds setof pct_type location")
 
 
 def type_name(body: Node) -> Name:
@@ -134,7 +135,7 @@ _ARRAY_KINDS: Final = {"AEXPR_OP_ANY": " any", "AEXPR_OP_ALL": " all"}
 
 
 def _operands(read: Reader, body: Node) -> tuple[Expression, ...]:
-    found = []
+    found: list[Expression] = []
     for side in ("lexpr", "rexpr"):
         node = body.get(side)
         if node:
@@ -262,9 +263,7 @@ def _sort_key(read: Reader, body: Node) -> Expression:
     return Operation("order_using " + name[-1], (key,), name[:-1], body.get("location", -1))
 
 
-_WINDOW_FIELDS: Final = frozenset(
-    "name refname partitionClause orderClause frameOptions startOffset endOffset location".split()
-)
+_WINDOW_FIELDS: Final = words("name refname partitionClause orderClause frameOptions startOffset endOffset location")
 
 
 def window(read: Reader, body: Node) -> tuple[Expression, ...]:
@@ -318,20 +317,20 @@ def named_argument(read: Reader, body: Node) -> Expression:
     )
 
 
-_VALUE_FUNCTIONS: Final = {
-    "SVFOP_" + name.upper() + suffix: ("pg_catalog", name)
-    for name in (
-        "current_date current_time current_timestamp localtime localtimestamp current_role current_user user "
-        "session_user current_catalog current_schema"
-    ).split()
-    for suffix in ("", "_N")
+#: functions that the grammar knows as keywords without parentheses
+VALUE_FUNCTIONS: Final = words(
+    "current_date current_time current_timestamp localtime localtimestamp current_role current_user user session_user "
+    "current_catalog current_schema"
+)
+_VALUE_NODES: Final = {
+    "SVFOP_" + name.upper() + suffix: ("pg_catalog", name) for name in sorted(VALUE_FUNCTIONS) for suffix in ("", "_N")
 }
 
 
 @_node("SQLValueFunction", "op typmod location")
 def value_function(read: Reader, body: Node) -> Expression:
     """CURRENT_USER and its kin: a Call of that name in pg_catalog."""
-    return _simple_call(read, _VALUE_FUNCTIONS[body["op"]], body)
+    return _simple_call(read, _VALUE_NODES[body["op"]], body)
 
 
 @_node("MergeSupportFunc", "msftype location")

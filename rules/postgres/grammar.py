@@ -92,9 +92,8 @@ _BY_WORD: Final = {
     b"end": _Depth.close_case,
     **dict.fromkeys((b"and", b"or", b"when", b"then", b"else"), _Depth.reset),
     **dict.fromkeys((b"join", b"union", b"intersect", b"except"), _Depth.stack),
-    **dict.fromkeys(
-        b"collate at is isnull notnull like ilike similar in operator not between escape overlaps".split(), _Depth.link
-    ),
+    **dict.fromkeys((b"collate", b"at", b"is", b"isnull", b"notnull", b"in", b"not", b"operator"), _Depth.link),
+    **dict.fromkeys((b"like", b"ilike", b"similar", b"between", b"escape", b"overlaps"), _Depth.link),
 }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from rules.postgres.expressions import sort_keys, type_name, window
-from rules.postgres.nodes import EXPRESSIONS, SOURCES, Node, Reader, unknown
+from rules.postgres.nodes import EXPRESSIONS, SOURCES, Node, Reader, unknown, words
 from rules.postgres.sources import alias_names
 from rules.tree import Cast, Expression, FunctionSource, Operation, Source, Subquery
 
@@ -87,7 +87,7 @@ def is_json(read: Reader, body: Node) -> Expression:
     return Operation("is_json", (read.expression(body["expr"]),), (), body.get("location", 0))
 
 
-_AGGREGATE_FIELDS: Final = frozenset("output agg_filter agg_order over location".split())
+_AGGREGATE_FIELDS: Final = words("output agg_filter agg_order over location")
 
 
 def _aggregate(read: Reader, name: str, values: tuple[Expression, ...], body: Node) -> Expression:
@@ -124,13 +124,12 @@ def _passing(read: Reader, body: Node) -> tuple[Expression, ...]:
 
 @_node("JsonFuncExpr", "op context_item pathspec passing output on_empty on_error wrapper quotes location")
 def json_query(read: Reader, body: Node) -> Expression:
-    operands = (_value(read, body["context_item"]), read.expression(body["pathspec"]))
-    return _typed(_QUERIES[body["op"]], operands + _passing(read, body) + _behaviours(read, body), body)
+    passed = _passing(read, body) + _behaviours(read, body)
+    operands = (_value(read, body["context_item"]), read.expression(body["pathspec"]), *passed)
+    return _typed(_QUERIES[body["op"]], operands, body)
 
 
-_COLUMN_FIELDS: Final = frozenset(
-    "coltype name typeName pathspec format wrapper quotes columns on_empty on_error location".split()
-)
+_COLUMN_FIELDS: Final = words("coltype name typeName pathspec format wrapper quotes columns on_empty on_error location")
 
 
 def _columns(read: Reader, nodes: list[Node]) -> tuple[tuple[str, ...], tuple[Expression, ...]]:
@@ -150,7 +149,8 @@ def _columns(read: Reader, nodes: list[Node]) -> tuple[tuple[str, ...], tuple[Ex
 def json_table(read: Reader, body: Node) -> Source:
     names, defaults = _columns(read, body["columns"])
     path = read.expression(body["pathspec"]["string"])
-    operands = (_value(read, body["context_item"]), path) + _passing(read, body) + _behaviours(read, body) + defaults
+    passed = _passing(read, body) + _behaviours(read, body) + defaults
+    operands = (_value(read, body["context_item"]), path, *passed)
     made = Operation("json_table", operands, (), body.get("location", 0))
     alias, column_aliases = alias_names(body)
     return FunctionSource((made,), alias, column_aliases, names, lateral="lateral" in body)

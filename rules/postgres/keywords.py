@@ -59,10 +59,10 @@ _BY_WORD: Final = {
     "import": "ImportForeignSchemaStmt",
     "create": "CreateStmt CreateTableAsStmt ViewStmt IndexStmt RuleStmt CompositeTypeStmt DefineStmt",
     "alter": "RenameStmt GrantStmt",
-    "drop": "DropStmt DropRoleStmt DropdbStmt DropOwnedStmt DropTableSpaceStmt DropUserMappingStmt DropSubscriptionStmt",
+    "drop": "DropdbStmt",
 }
 _NODES: Final = {word.encode(): frozenset(nodes.split()) for word, nodes in _BY_WORD.items()}
-_FAMILIES: Final = {b"create": "Create", b"alter": "Alter"}
+_FAMILIES: Final = {b"create": "Create", b"alter": "Alter", b"drop": "Drop"}
 
 
 def check(word: bytes, node: str, at: int) -> None:

@@ -16,10 +16,17 @@ Node: TypeAlias = dict[str, Any]
 """One JSON object of the parse tree: either `{type: fields}` or, where the grammar fixes the type, the bare fields."""
 
 T = TypeVar("T")
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text: how lists of fields and nodes are written here."""
+    return frozenset(text.split())
+
+
 Maker: TypeAlias = "Callable[[Reader, Node], T]"
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - it carries a refusal, it is no programming error
     """The text is not vouched for. Carries the `Unparsable` that `read` returns."""
 
     def __init__(self, code: str, reason: str, mend: str = "", at: int = -1) -> None:

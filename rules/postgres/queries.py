@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from rules.postgres.expressions import sort_keys, window
-from rules.postgres.nodes import QUERIES, Node, Reader, items, strings, unknown
+from rules.postgres.nodes import QUERIES, Node, Reader, items, strings, unknown, words
 from rules.tree import (
     CommonTable,
     Expression,
@@ -34,9 +34,7 @@ def _output(read: Reader, body: Node) -> Output:
 
 # ---------------------------------------------------------------- WITH
 
-_CTE_FIELDS: Final = frozenset(
-    "ctename aliascolnames ctematerialized ctequery search_clause cycle_clause location".split()
-)
+_CTE_FIELDS: Final = words("ctename aliascolnames ctematerialized ctequery search_clause cycle_clause location")
 
 
 def common_tables(read: Reader, body: Node) -> tuple[tuple[CommonTable, ...], bool]:
@@ -103,7 +101,7 @@ def _plain(read: Reader, body: Node) -> Query:
     )
 
 
-_RARE: Final = frozenset("groupClause havingClause windowClause distinctClause lockingClause".split())
+_RARE: Final = words("groupClause havingClause windowClause distinctClause lockingClause")
 
 
 def _tail(read: Reader, body: Node) -> dict[str, Any]:

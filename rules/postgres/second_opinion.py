@@ -15,6 +15,7 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 
+from rules.postgres.expressions import VALUE_FUNCTIONS
 from rules.postgres.nodes import Refused
 from rules.tree import Delete, Insert, Merge, Name, Query, Update, Write
 
@@ -24,7 +25,7 @@ sqlglot.parser.logger.setLevel("CRITICAL")
 _POSTGRES: Final = Dialect.get_or_raise("postgres")
 _IDENTIFIER_BYTES: Final = 63
 
-_ROOTS: Final[dict[type[exp.Expression], str]] = {exp.Insert: "insert", exp.Update: "update", exp.Delete: "delete"}
+_ROOTS: Final[dict[type[exp.Expr], str]] = {exp.Insert: "insert", exp.Update: "update", exp.Delete: "delete"}
 _ROOTS.update({exp.Merge: "merge"})
 _BODIES: Final[dict[type[object], str]] = {Insert: "insert", Update: "update", Delete: "delete", Merge: "merge"}
 _UPPER: Final = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
@@ -47,7 +48,7 @@ def check(text: str, body: Query | Write, relations: Iterable[Name]) -> None:
             raise _disagreement(f"a second parser sees the table {'.'.join(name)}, which PostgreSQL's grammar does not")
 
 
-def _parse(text: str) -> exp.Expression | None:
+def _parse(text: str) -> exp.Expr | None:
     try:
         found = _POSTGRES.parse(text)
     except (SqlglotError, RecursionError, ValueError, TypeError, AttributeError, KeyError, IndexError):
@@ -56,14 +57,14 @@ def _parse(text: str) -> exp.Expression | None:
     return None if isinstance(tree, exp.Command) else tree
 
 
-def _kind(tree: exp.Expression) -> str:
+def _kind(tree: exp.Expr) -> str:
     return _ROOTS.get(type(tree), "select" if isinstance(tree, _READS) else tree.key)
 
 
 _READS: Final = (exp.Query, exp.Values, exp.Table)
 
 
-def _tables(tree: exp.Expression) -> set[Name]:
+def _tables(tree: exp.Expr) -> set[Name]:
     """The tables that sqlglot sees, CTE names left out."""
     common = {_folded(cte.args["alias"].this) for cte in tree.find_all(exp.CTE) if cte.args.get("alias")}
     found = {name for table in tree.find_all(exp.Table) if (name := _name(table))}
@@ -80,13 +81,7 @@ def _name(table: exp.Table) -> Name:
 
 
 #: functions without parentheses, which sqlglot takes for tables in FROM
-_FUNCTIONS: Final = frozenset(
-    (name,)
-    for name in (
-        "current_date current_time current_timestamp localtime localtimestamp current_role current_user user "
-        "session_user current_catalog current_schema system_user"
-    ).split()
-)
+_FUNCTIONS: Final = frozenset((name,) for name in (*VALUE_FUNCTIONS, "system_user"))
 
 
 def _folded(identifier: exp.Identifier) -> str:
@@ -98,4 +93,5 @@ def _folded(identifier: exp.Identifier) -> str:
 
 
 def _disagreement(what: str) -> Refused:
-    return Refused("parser-disagreement", what, "write the statement in plainer SQL: quote names with \"...\", drop comments")
+    mend = "write the statement in plainer SQL: no comments, names in plain lower case"
+    return Refused("parser-disagreement", what, mend)

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from rules.postgres.expressions import named_values
-from rules.postgres.nodes import SOURCES, Node, Reader, items, strings, unknown
+from rules.postgres.nodes import SOURCES, Node, Reader, items, strings, unknown, words
 from rules.tree import Derived, Expression, FunctionSource, Join, JoinKind, Name, Operation, Relation, Source
 
 _node = SOURCES.node
@@ -15,7 +15,7 @@ _IDENTIFIER = rb"""(?:[uU]&"(?:[^"]|"")*"|"(?:[^"]|"")*"|[A-Za-z_\x80-\xff][\w$\
 _GAP = rb"(?:\s+|--[^\n\r]*|/\*.*?\*/)*"
 _QUALIFIED: Final = [re.compile((_GAP + rb"\." + _GAP).join([_IDENTIFIER] * parts), re.S) for parts in (1, 2, 3)]
 
-_RANGE_FIELDS: Final = frozenset("catalogname schemaname relname inh relpersistence alias location".split())
+_RANGE_FIELDS: Final = words("catalogname schemaname relname inh relpersistence alias location")
 
 
 def relation_name(body: Node) -> Name:
@@ -91,7 +91,7 @@ _SAMPLE_ARGUMENTS: Final = frozenset({"A_Const", "ParamRef"})
 
 @_node("RangeTableSample", "relation method args repeatable location")
 def sample(read: Reader, body: Node) -> Source:
-    """TABLESAMPLE reads the same table. Only constants may stand in it: an expression would have no place in the tree."""
+    """TABLESAMPLE reads the same table. Constants only: the tree has no place for more."""
     arguments = [*body.get("args", []), *([body["repeatable"]] if body.get("repeatable") else [])]
     if strings(body["method"])[-1] not in _SAMPLERS:
         raise unknown("a TABLESAMPLE method of an extension", body.get("location", -1))

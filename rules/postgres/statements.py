@@ -3,12 +3,12 @@ statements, cursors, EXPLAIN, COPY."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from rules.postgres import queries, writes  # both register their nodes
 from rules.postgres.expressions import type_name
-from rules.postgres.nodes import QUERIES, STATEMENTS, WRITES, Node, Reader, strings, unknown
+from rules.postgres.nodes import QUERIES, STATEMENTS, WRITES, Node, Reader, strings, unknown, words
 from rules.postgres.sources import relation_name
 from rules.postgres.survey import survey, touched
 from rules.tree import (
@@ -45,7 +45,7 @@ def option_text(value: Node | None) -> str:
     return "*" if value and "A_Star" in value else ""
 
 
-_SCALARS: Final = {
+_SCALARS: Final[dict[str, Callable[[Node], str]]] = {
     "String": lambda body: str(body.get("sval", "")),
     "Integer": lambda body: str(body.get("ival", 0)),
     "Float": lambda body: str(body.get("fval", "")),
@@ -107,7 +107,7 @@ for _kind in ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"):
     _write(_kind)
 
 _TEMPORARY: Final = {"t": ("temporary",), "u": ("unlogged",)}
-_INTO_FIELDS: Final = frozenset("rel colNames accessMethod options onCommit tableSpaceName skipData".split())
+_INTO_FIELDS: Final = words("rel colNames accessMethod options onCommit tableSpaceName skipData")
 
 
 def creating(read: Reader, body: Query | Write | None, into: Node, detail: str, kind: str = "create") -> Statement:
@@ -270,9 +270,7 @@ def prepare(read: Reader, body: Node) -> Statement:
         type_name(node["TypeName"])
     prepared = read.body(body["query"])
     carrier = Carrier(CarrierKind.STATEMENT, body["name"])
-    return Statement(
-        kind_of(prepared), prepared, defines=carrier, executes=False, returns_body=False, detail="PREPARE"
-    )
+    return Statement(kind_of(prepared), prepared, defines=carrier, executes=False, returns_body=False, detail="PREPARE")
 
 
 @_node("ExecuteStmt", "name params")
@@ -329,7 +327,7 @@ def explain(read: Reader, body: Node) -> Statement:
         raise unknown(f"EXPLAIN of {kind}")
     inside = STATEMENTS.read_body(read, kind, inner)
     notes = options(body)
-    analyzed = any(note in _ANALYZE_ON or note.startswith("analyze:") and note not in _ANALYZE_OFF for note in notes)
+    analyzed = any(note.split(":")[0] == "analyze" and note not in _ANALYZE_OFF for note in notes)
     return _with(
         inside,
         kind="explain",
@@ -340,11 +338,10 @@ def explain(read: Reader, body: Node) -> Statement:
     )
 
 
-_EXPLAINABLE: Final = frozenset(
+_EXPLAINABLE: Final = words(
     "SelectStmt InsertStmt UpdateStmt DeleteStmt MergeStmt CreateTableAsStmt ExecuteStmt DeclareCursorStmt "
-    "RefreshMatViewStmt".split()
+    "RefreshMatViewStmt"
 )
-_ANALYZE_ON: Final = frozenset({"analyze"})
 _ANALYZE_OFF: Final = frozenset({"analyze:false", "analyze:off", "analyze:0"})
 
 
@@ -371,5 +368,3 @@ def copy(read: Reader, body: Node) -> Statement:
         detail="COPY " + ("FROM" if "is_from" in body else "TO") + (" PROGRAM" if "is_program" in body else ""),
         options=options(body),
     )
-
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from rules.postgres.nodes import STATEMENTS, Node, Reader, items, strings
+from rules.postgres.nodes import STATEMENTS, Node, Reader, items, strings, words
 from rules.postgres.sources import relation_name
 from rules.postgres.survey import ADMIN_OBJECTS, flags, object_words, plain, survey, touched
 from rules.tree import Access, Name, Statement
@@ -61,9 +61,16 @@ plain(
     lambda body: "CREATE " + object_words(body["kind"]),
     "kind oldstyle defnames args definition if_not_exists replace",
 )
-plain("CreateOpClassStmt", "create", "CREATE OPERATOR CLASS", "opclassname opfamilyname amname datatype items isDefault")
+plain(
+    "CreateOpClassStmt", "create", "CREATE OPERATOR CLASS", "opclassname opfamilyname amname datatype items isDefault"
+)
 plain("CreateOpFamilyStmt", "create", "CREATE OPERATOR FAMILY", "opfamilyname amname")
-plain("CreateConversionStmt", "create", "CREATE CONVERSION", "conversion_name for_encoding_name to_encoding_name func_name def")
+plain(
+    "CreateConversionStmt",
+    "create",
+    "CREATE CONVERSION",
+    "conversion_name for_encoding_name to_encoding_name func_name def",
+)
 plain(
     "CreateForeignTableStmt", "admin", "CREATE FOREIGN TABLE", "base servername options", _CREATE, "base"
 )  # fmt: skip
@@ -92,8 +99,8 @@ def create_view(read: Reader, body: Node) -> Statement:
 _ALTER: Final = Access.ALTER
 
 #: ALTER TABLE commands that change who may do what
-_RIGHTS: Final = frozenset(
-    "AT_ChangeOwner AT_EnableRowSecurity AT_DisableRowSecurity AT_ForceRowSecurity AT_NoForceRowSecurity".split()
+_RIGHTS: Final = words(
+    "AT_ChangeOwner AT_EnableRowSecurity AT_DisableRowSecurity AT_ForceRowSecurity AT_NoForceRowSecurity"
 )
 
 
@@ -145,11 +152,9 @@ plain(
 
 # ---------------------------------------------------------------- DROP and COMMENT
 
-_RELATIONS: Final = frozenset(
-    "OBJECT_" + name for name in "TABLE VIEW MATVIEW FOREIGN_TABLE INDEX SEQUENCE".split()
-)
+_RELATIONS: Final = frozenset("OBJECT_" + name for name in words("TABLE VIEW MATVIEW FOREIGN_TABLE INDEX SEQUENCE"))
 #: objects that are named as a part of a relation: the last identifier is theirs
-_OF_RELATIONS: Final = frozenset("OBJECT_" + name for name in "TRIGGER POLICY RULE TABCONSTRAINT COLUMN".split())
+_OF_RELATIONS: Final = frozenset("OBJECT_" + name for name in words("TRIGGER POLICY RULE TABCONSTRAINT COLUMN"))
 
 
 def _object_relation(object_type: str, node: Node, access: Access, parent: Access) -> Iterator[tuple[Name, Access]]:

@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
 
-from rules.postgres.nodes import EXPRESSIONS, QUERIES, STATEMENTS, WRITES, Node, Reader, unknown
+from rules.postgres.nodes import EXPRESSIONS, QUERIES, STATEMENTS, WRITES, Node, Reader, unknown, words
 from rules.postgres.sources import relation_name
 from rules.tree import Access, Name, Statement, Touched
 
-_PARTS: Final = frozenset(
-    """
+_PARTS: Final = words("""
     ColumnDef Constraint DefElem TypeName IndexElem StatsElem PartitionElem PartitionSpec PartitionBoundSpec
     PartitionRangeDatum PartitionCmd TableLikeClause List String Integer Float Boolean BitString RoleSpec AccessPriv
     ObjectWithArgs FunctionParameter ReturnStmt AlterTableCmd ATAlterConstraint ReplicaIdentityStmt CreateOpClassItem
     PublicationObjSpec PublicationTable TriggerTransition VacuumRelation VariableSetStmt RangeVar A_Star
-    """.split()
-)
+    """)
 
 
 def survey(read: Reader, value: Any) -> None:
@@ -151,8 +149,8 @@ _OBJECT_WORDS: Final = {
 #: Objects of the server or of other systems rather than of a schema: touching them is kind `admin`.
 ADMIN_OBJECTS: Final = frozenset(
     "OBJECT_" + name
-    for name in (
+    for name in words(
         "ACCESS_METHOD CAST DATABASE EVENT_TRIGGER EXTENSION FDW FOREIGN_SERVER LANGUAGE PARAMETER_ACL PUBLICATION "
         "PUBLICATION_NAMESPACE PUBLICATION_REL ROLE SUBSCRIPTION TABLESPACE TRANSFORM USER_MAPPING LARGEOBJECT"
-    ).split()
+    )
 )

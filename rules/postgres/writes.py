@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from rules.postgres.expressions import bounds
-from rules.postgres.nodes import WRITES, Node, Reader, unknown
+from rules.postgres.nodes import WRITES, Node, Reader, unknown, words
 from rules.postgres.queries import common_tables, outputs
 from rules.postgres.sources import relation
 from rules.tree import (
@@ -161,7 +161,7 @@ def merge(read: Reader, body: Node) -> Write:
 
 
 _ACTIONS: Final = {"CMD_INSERT": "insert", "CMD_UPDATE": "update", "CMD_DELETE": "delete", "CMD_NOTHING": "nothing"}
-_ACTION_FIELDS: Final = frozenset("matchKind commandType override condition targetList values".split())
+_ACTION_FIELDS: Final = words("matchKind commandType override condition targetList values")
 
 
 def _action(read: Reader, body: Node) -> MergeAction:
@@ -176,5 +176,3 @@ def _action(read: Reader, body: Node) -> MergeAction:
         _insert_columns(targets) if kind == "insert" else (),
         read.expressions(body.get("values", [])),
     )
-
-
