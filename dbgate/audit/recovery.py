@@ -30,18 +30,25 @@ def recover(folder: Path) -> Recovered:
     """Read the last segment of a stream, whose lock the caller holds. A torn tail, bytes after the last whole line,
     is cut and kept beside it as `NNNNNNNN.torn`. Whole lines are never touched, whatever is wrong with them."""
     numbers = segments(folder)
-    if not numbers:
-        return Recovered()
-    found = Recovered(segment=numbers[-1])
-    path = segment_path(folder, found.segment)
-    content = path.read_bytes()
+    found = Recovered(segment=numbers[-1] if numbers else 0)
+    for number in reversed(numbers):
+        path = segment_path(folder, number)
+        content = path.read_bytes()
+        if b"\n" in content:
+            _read(found, path, content)
+            break
+        path.rename(path.with_suffix(".torn"))  # a power cut took even its head; the one before it knows enough
+        found.findings.append(f"{path.name}: all of it was lost, {len(content)} bytes are kept in {path.stem}.torn")
+    return found
+
+
+def _read(found: Recovered, path: Path, content: bytes) -> None:
     end = content.rfind(b"\n") + 1
     for line in read_records(content[:end]):
         _follow(found, line, path)
     if end < len(content):
         _cut(path, content, end)
         found.findings.append(f"{path.name}: a record of {len(content) - end} bytes was cut off by a crash")
-    return found
 
 
 def _follow(found: Recovered, line: Record | Garbled, path: Path) -> None:
@@ -51,7 +58,7 @@ def _follow(found: Recovered, line: Record | Garbled, path: Path) -> None:
         return
     fields = _fields(line.payload)
     if fields.get("type") == SEGMENT_HEAD:
-        found.unfinished.restore(fields.get("open", []))
+        found.unfinished.restore(fields.get("open"))
     elif not line.follows(found.previous):
         found.findings.append(f"{path.name}: record {line.sequence} does not follow the one before it")
     found.unfinished.note_record(fields)

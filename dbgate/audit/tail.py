@@ -169,7 +169,7 @@ class Follower:
     def read(self) -> list[dict[str, Any]]:
         """The events since the last call, by time. OSError when a segment cannot be read."""
         events = [event for folder in streams(self._directory) for event in self._stream(folder)]
-        return sorted(events, key=lambda event: int(event.get("time") or 0))
+        return sorted(events, key=_time)
 
     def _stream(self, folder: Path) -> Iterator[dict[str, Any]]:
         for number in segments(folder):
@@ -186,6 +186,11 @@ class Follower:
             self._offsets[path] = self._offsets.get(path, 0) + line.end - line.offset
             if isinstance(line, Record) and (event := _event(line)) is not None:
                 yield event
+
+
+def _time(event: dict[str, Any]) -> int:
+    time = event.get("time")
+    return time if isinstance(time, int) else 0
 
 
 def _event(line: Record) -> dict[str, Any] | None:

@@ -34,16 +34,18 @@ class Unfinished:
 
     def note_record(self, fields: Mapping[str, Any]) -> None:
         """Follow a record read back from a segment."""
-        kind = EVENT_TYPES.get(fields.get("type", ""))
+        kind = EVENT_TYPES.get(str(fields.get("type")))
         follow = None if kind is None else _FOLLOW.get(kind)
-        if kind is not None and follow is not None:
+        if kind is not None and follow is not None and _is_sound(fields):
             needed = {name: fields[name] for name in _NEEDED if name in fields and hasattr(kind, name)}
             follow(self._open, kind(**needed))
 
-    def restore(self, entries: list[dict[str, Any]]) -> None:
-        """Take over what `entries()` gave to a segment's head."""
-        for entry in entries:
-            self._open.setdefault(entry["session"], {})[entry["statement_id"]] = entry
+    def restore(self, entries: Any) -> None:
+        """Take over what `entries()` gave to a segment's head; what somebody has changed beyond reading is left out."""
+        for entry in entries if isinstance(entries, list) else []:
+            if isinstance(entry, dict) and _is_sound(entry):
+                known = {name: entry[name] for name in _ENTRY if name in entry}
+                self._open.setdefault(entry.get("session", ""), {})[entry.get("statement_id", _SESSION)] = known
 
     def entries(self) -> list[dict[str, Any]]:
         """Subject and `statement_id` (empty: the session itself) of everything open."""
@@ -60,12 +62,17 @@ class Unfinished:
                 yield SessionEnded(reason=reason, **_subject(_entry(_SESSION, items[_SESSION])))
 
 
-_NEEDED = (*_SUBJECT, "statement_id", "verdict")
+_ENTRY = (*_SUBJECT, "statement_id")
+_NEEDED = (*_ENTRY, "verdict")
+
+
+def _is_sound(fields: Mapping[str, Any]) -> bool:
+    return all(isinstance(fields.get(name, ""), str) for name in ("session", "statement_id"))
 
 
 def _entry(key: str, item: dict[str, Any] | Event) -> dict[str, Any]:
     if isinstance(item, dict):
-        return item
+        return item | {"statement_id": key}
     return {"statement_id": key} | {name: getattr(item, name) for name in _SUBJECT}
 
 

@@ -95,11 +95,10 @@ class _Walk:
 
     def _take_head(self, place: str, line: Record) -> None:
         """Where the chain begins here: the oldest segment names the hash of the one deleted before it."""
-        head = _head(line)
-        if head is None:
+        stated = _stated_before(line)
+        if stated is None:
             self._report(place, "the segment does not begin with its head")
             return
-        stated = bytes.fromhex(head)
         if self._previous is None and line.sequence == 0 and stated != GENESIS:
             self._report(place, "the first record of the stream does not begin a chain")
         if self._previous is None:
@@ -132,14 +131,13 @@ def _numbered(content: bytes) -> Iterator[tuple[bool, Record | Garbled]]:
         yield index == 0, line
 
 
-def _head(line: Record) -> str | None:
+def _stated_before(line: Record) -> bytes | None:
+    """The hash of the record before this segment, as its head states it; None when this is no head."""
     try:
         fields = decode_event(line.payload)
-    except ValueError:
+        return bytes.fromhex(fields["previous"]) if fields.get("type") == SEGMENT_HEAD else None
+    except (KeyError, TypeError, ValueError):
         return None
-    previous = fields.get("previous")
-    well_formed = fields.get("type") == SEGMENT_HEAD and isinstance(previous, str) and len(previous) == 64
-    return str(previous) if well_formed else None
 
 
 def _cut_after_shipping(folder: Path, numbers: list[int], shipped: Position | None) -> list[Problem]:

@@ -18,7 +18,8 @@ def line(event: Fields) -> str:
 
 
 def _time(event: Fields) -> str:
-    moment = datetime.fromtimestamp(event.get("time", 0) / 1e9, UTC)
+    nanoseconds = event.get("time", 0)
+    moment = datetime.fromtimestamp(nanoseconds // 1_000_000 / 1000, UTC)
     return moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 

@@ -150,6 +150,20 @@ class TestRecovery:
         assert path.with_suffix(".torn").exists()
         assert verify_stream(stream(tmp_path)).problems == ()
 
+    def test_a_segment_without_even_its_head_is_set_aside(self, tmp_path: Path) -> None:
+        log = AuditLog.open(tmp_path, "w0", segment_bytes=500)
+        log.append([decided(1)])
+        log.append([decided(2, verdict="refuse")])
+        log.append([decided(3, verdict="refuse")])
+        log.close()
+        last = segments(stream(tmp_path))[-1]
+        os.truncate(segment_path(stream(tmp_path), last), 20)
+        AuditLog.open(tmp_path, "w0").close()
+        assert segments(stream(tmp_path))[-1] == last + 1
+        events = read(tmp_path)
+        assert "all of it was lost" in events[-2]["reason"]
+        assert (events[-1]["statement_id"], events[-1]["sqlstate"]) == ("s1-1", "unknown")
+
     def test_a_changed_record_is_left_where_it_is_and_reported(self, tmp_path: Path) -> None:
         log = AuditLog.open(tmp_path, "w0")
         log.append([decided(number, verdict="refuse") for number in range(3)])
