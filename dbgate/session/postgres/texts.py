@@ -15,6 +15,9 @@ from rules.decision import Refusal
 #: Fields of ErrorResponse and NoticeResponse without data: severity, SQLSTATE, names, position in the client's text.
 SAFE_FIELDS: Final = frozenset("SVCPstcdn")
 
+#: ... and of those that tell of the client's own text or session: the words and the hint, but no detail.
+HARMLESS_FIELDS: Final = SAFE_FIELDS | frozenset("MH")
+
 #: SQLSTATE -> what it means, for the errors that an agent meets (appendix "PostgreSQL Error Codes").
 MEANINGS: Final = {
     "22001": "value too long for the column's type",
@@ -57,9 +60,24 @@ def fatal_message(sqlstate: str, message: str, detail: str = "", hint: str = "")
     return error("FATAL", sqlstate, message, detail, hint).encode()
 
 
+#: Errors whose words come from the session's own doing (its transaction, its names, a cancel), never from rows.
+ABOUT_THE_SESSION: Final = frozenset(
+    {"25000", "25001", "25006", "25P01", "25P02", "26000", "34000", "3B001", "40001", "40P01", "42P03", "42P05", "55P03",
+     "57014", "57P01", "57P02", "57P03"}
+)  # fmt: skip
+
+
 def without_data(told: ErrorResponse | NoticeResponse) -> bytes:
     """The same error or notice with every field gone that could hold a value."""
-    kept = [(code, value) for code, value in told.fields if code in SAFE_FIELDS]
     sqlstate = told.get("C") or ""
+    if sqlstate in ABOUT_THE_SESSION or _about_the_text(told, sqlstate):
+        return type(told)(tuple((code, value) for code, value in told.fields if code in HARMLESS_FIELDS)).encode()
+    kept = [(code, value) for code, value in told.fields if code in SAFE_FIELDS]
     meaning = MEANINGS.get(sqlstate) or f"the server reported SQLSTATE {sqlstate or 'unknown'}"
     return type(told)((*kept, ("M", meaning), ("D", WITHHELD))).encode()
+
+
+def _about_the_text(told: ErrorResponse | NoticeResponse, sqlstate: str) -> bool:
+    """A syntax or name error at a position in the client's own text: found before any row was read. An inner query or
+    context means that a function's text is at fault, which may have been put together from data."""
+    return sqlstate.startswith("42") and told.get("P") is not None and not told.get("q") and not told.get("W")
