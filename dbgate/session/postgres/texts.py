@@ -62,7 +62,12 @@ def fatal_message(sqlstate: str, message: str, detail: str = "", hint: str = "")
 
 #: Errors whose words come from the session's own doing (its transaction, its names, a cancel), never from rows.
 ABOUT_THE_SESSION: Final = frozenset(
-    ("25000 25001 25006 25P01 25P02 26000 34000 3B001 40001 40P01 42P03 42P05 55P03 57014 57P01 57P02 57P03").split()
+    (
+        *("25000", "25001", "25006", "25P01", "25P02"),  # transaction state
+        *("26000", "34000", "3B001", "42P03", "42P05"),  # statements, cursors, savepoints
+        *("40001", "40P01", "55P03"),  # conflicts and locks
+        *("57014", "57P01", "57P02", "57P03"),  # cancelled, shut down
+    )
 )
 
 
