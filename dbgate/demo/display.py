@@ -59,6 +59,8 @@ def question(console: Console, title: str, sql: str, rows: list[dict[str, object
 
 
 def _plain(value: object) -> str:
+    if value is None:
+        return ""
     return ", ".join(map(str, value)) if isinstance(value, list) else " ".join(str(value).split())
 
 
@@ -87,7 +89,7 @@ def _answer(answer: Answer, truth: Answer | None = None) -> RenderableType:
     if answer.failure:
         return _failure(answer.failure)
     if not answer.columns:
-        return Text(answer.tag, style="green")
+        return Text(f"-> {answer.tag}", style="green")
     table = Table(*answer.columns, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="cyan")
     for number, row in enumerate(answer.rows):
         real = truth.rows[number] if truth and number < len(truth.rows) else row
@@ -96,7 +98,11 @@ def _answer(answer: Answer, truth: Answer | None = None) -> RenderableType:
 
 
 def _cell(value: str | None, changed: bool) -> Text:
-    return Text("NULL" if value is None else value, style="yellow" if changed else "dim" if value is None else "")
+    return Text(
+        "NULL" if value is None else value,
+        overflow="fold",
+        style="yellow" if changed else "dim" if value is None else "",
+    )
 
 
 def _failure(failure: Failure) -> RenderableType:

@@ -45,7 +45,7 @@ class Performance:
 
     def audit(self) -> None:
         """Show what the audit kept of it all. Raises GateNotReadyError when the events do not arrive."""
-        auditing.wait(self.gate, len(self.seen))
+        auditing.wait(self.gate, sum(len(seen.step.runs) or 1 for seen in self.seen))
         self.console.print()
         self.console.print("[bold underline]The audit: real SQL on the embedded ClickHouse[/]")
         for question in auditing.QUESTIONS:

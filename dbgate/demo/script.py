@@ -62,7 +62,7 @@ ORDINARY = Chapter(
         _reads("a function of the company's own", "SELECT id, order_total(id) FROM orders ORDER BY id LIMIT 2"),
         _masked(
             "customers with their contact data",
-            "SELECT name, email, phone FROM customers ORDER BY id LIMIT 3",
+            "SELECT id, email, phone FROM customers ORDER BY id LIMIT 3",
         ),
         _masked("a document", "SELECT id, country, profile FROM customers ORDER BY id LIMIT 1"),
         _masked("restricted columns", "SELECT name, ssn, card_number FROM customers ORDER BY id LIMIT 2"),
@@ -83,7 +83,7 @@ ROADS = Chapter(
             "SELECT left(ssn, 6), reverse(card_number), email || '' FROM customers ORDER BY id LIMIT 2",
         ),
         _masked("a whole row as JSON", "SELECT row_to_json(c) FROM customers c ORDER BY id LIMIT 1"),
-        _masked("a view", "SELECT * FROM customer_contacts WHERE id = 3"),
+        _masked("a view", "SELECT email, ssn FROM customer_contacts WHERE id = 3"),
         _masked("an aggregate", "SELECT max(ssn) AS highest, count(ssn) AS how_many FROM customers"),
         _masked(
             "a set operation", "SELECT name FROM products WHERE id = 1 UNION ALL SELECT ssn FROM customers LIMIT 3"
