@@ -44,10 +44,7 @@ def explain(context: PolicyContext, text: str) -> tuple[Explanation, ...]:
     if isinstance(found, Unparsable):
         return (_explained(context, text, problem_facts(found)),)
     raw = text.encode()
-    read = context.policy.front_end.facts
-    return tuple(
-        _explained(context, raw[s.start : s.end].decode(), read(s, context.catalog, context.search_path)) for s in found
-    )
+    return tuple(_explained(context, raw[each.start : each.end].decode(), context.facts(each)) for each in found)
 
 
 def _explained(context: PolicyContext, text: str, facts: Facts) -> Explanation:

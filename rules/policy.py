@@ -7,7 +7,7 @@ stale. A PolicyContext is what a session holds: the cache hangs on it, and a hit
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rules.book.model import Masking, Rulebook
@@ -17,6 +17,7 @@ from rules.decision import Decision, Mask, MaskKind, Verdict
 from rules.facts import ColumnId, Facts, OutputColumn
 from rules.hiding import output_mask
 from rules.roles import RoleView, descendants
+from rules.set_config import with_set_config
 from rules.tree import Statement, Unparsable
 
 LONGEST_TEXT: Final = 1 << 20
@@ -181,8 +182,14 @@ class PolicyContext:
         found = self.policy.front_end.read(text)
         if isinstance(found, Unparsable):
             return (refused(found),)
-        facts = (self.policy.front_end.facts(statement, self.catalog, self.search_path) for statement in found)
-        return tuple(decide(each, self.view) for each in facts)
+        return tuple(decide(self.facts(statement), self.view) for statement in found)
+
+    def facts(self, statement: Statement) -> Facts:
+        """What the statement does, in this context. What DECLARE and PREPARE carry has output columns already, since
+        the FETCH or EXECUTE that returns the rows is decided by their masks."""
+        if statement.defines is not None and statement.kind != "explain":
+            statement = replace(statement, returns_body=True)
+        return with_set_config(statement, self.policy.front_end.facts(statement, self.catalog, self.search_path))
 
     # ------------------------------------------------------------ the witness
 

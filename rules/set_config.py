@@ -1,0 +1,109 @@
+"""`set_config('name', 'value', is_local)`: SET as a function call. asyncpg and pg_dump send it.
+
+Where name and value are constants it becomes a Setting and goes by the same law as SET; otherwise nobody may call it,
+since it could change the grammar or the search path that the gate reads by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, Final
+
+from rules.facts import Facts, FunctionRisk, FunctionUse
+from rules.tree import Call, Cast, Literal, Output, Select, Setting, Statement, Unparsable
+
+NAME: Final = "set_config"
+BUILT_IN: Final = FunctionUse("pg_catalog", NAME, FunctionRisk.SESSION)
+#: settings whose value the gate must know at every moment: it has to be certain that the call runs, and once
+TRACKED: Final = frozenset({"search_path", "schema"})
+_BOOLEANS: Final = {
+    "true": True,
+    "t": True,
+    "on": True,
+    "1": True,
+    "false": False,
+    "f": False,
+    "off": False,
+    "0": False,
+}
+
+
+def with_set_config(statement: Statement, facts: Facts) -> Facts:
+    """The facts with each call of set_config as a setting, or as a problem when it cannot be read."""
+    if BUILT_IN not in facts.functions or facts.problem is not None:
+        return facts
+    found = list(calls(statement))
+    settings = [setting_of(call) for call in found]
+    certain = {id(call) for call in _certain_calls(statement)}
+    untracked = [c for c, s in zip(found, settings, strict=True) if s and s.name in TRACKED and id(c) not in certain]
+    if not found:
+        return facts  # in a view's definition: an ordinary risky function
+    if None in settings or untracked:
+        return replace(facts, problem=UNREADABLE)
+    known = tuple(setting for setting in settings if setting is not None)
+    return replace(facts, settings=facts.settings + known, functions=facts.functions - {BUILT_IN})
+
+
+UNREADABLE: Final = Unparsable(
+    "setting",
+    "set_config is called with a computed name or value, or where it may not run, so the gate cannot know the setting",
+    "write SET, or a plain SELECT set_config('name', 'value', false)",
+)
+
+
+def calls(node: Any) -> Iterator[Call]:
+    """Every call of set_config in the tree."""
+    if isinstance(node, tuple):
+        for item in node:
+            yield from calls(item)
+    elif is_dataclass(node):
+        if isinstance(node, Call) and node.name[-1] == NAME:
+            yield node
+        for field in fields(node):
+            yield from calls(getattr(node, field.name))
+
+
+def _certain_calls(statement: Statement) -> Iterator[Call]:
+    """The calls that run once and always: outputs of a SELECT that has nothing else."""
+    body = statement.body
+    if not isinstance(body, Select) or statement.defines is not None or statement.kind != "select":
+        return
+    if body != Select(outputs=body.outputs):
+        return
+    yield from (o.expression for o in body.outputs if isinstance(o, Output) and isinstance(o.expression, Call))
+
+
+def setting_of(call: Call) -> Setting | None:
+    """None when an argument is no constant."""
+    texts = [_constant(argument) for argument in call.arguments]
+    if len(texts) != 3 or call.conditions:
+        return None
+    name, value, local = texts
+    if name is None or value is None or local is None or local.lower() not in _BOOLEANS:
+        return None
+    folded = name.lower()
+    values = split_names(value) if folded in TRACKED else (value,)
+    return None if values is None else Setting(folded, values, _BOOLEANS[local.lower()])
+
+
+def _constant(node: Any) -> str | None:
+    while isinstance(node, Cast):
+        node = node.operand
+    return node.value if isinstance(node, Literal) else None
+
+
+def split_names(text: str) -> tuple[str, ...] | None:
+    """A search_path as set_config takes it (`"$user", public`) -> its schemas; None when it is not plain."""
+    if not text.strip():
+        return ("",)
+    parts = [part.strip() for part in text.split(",")]
+    names = [_identifier(part) for part in parts]
+    return None if None in names else tuple(name for name in names if name is not None)
+
+
+def _identifier(part: str) -> str | None:
+    if len(part) > 2 and part[0] == part[-1] == '"' and '"' not in part[1:-1]:
+        return part[1:-1]
+    plain = part.replace("_", "").replace("$", "")
+    return part.lower() if plain.isalnum() and plain.isascii() and not part[0].isdigit() else None
