@@ -371,7 +371,8 @@ async def open_client(client: socket.socket, door: Door) -> tuple[SetupStream, b
     if direct and context is None:
         raise ConnectionAbortedError("the client speaks TLS, and the gate has no certificate")
     loop = asyncio.get_running_loop()
-    _, stream = await loop.connect_accepted_socket(SetupStream, client, ssl=context)
+    stream = SetupStream()  # not what the loop returns: with TLS, uvloop returns its own protocol
+    await loop.connect_accepted_socket(lambda: stream, client, ssl=context)
     if direct:
         _require_alpn(stream)
     return stream, direct

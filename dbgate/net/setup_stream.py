@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from typing import cast
 
 #: bytes that wait unread before the peer is slowed down
 _BUFFER_LIMIT = 64 * 1024
@@ -76,8 +77,7 @@ class SetupStream(asyncio.Protocol):
     # ------------------------------------------------------------ asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's are not derived from asyncio's classes
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
