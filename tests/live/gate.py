@@ -129,7 +129,11 @@ class Gate:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
-        self._reader.join(5)
+        for reader in self._readers:
+            reader.join(5)
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
         if text_of_trouble:
             raise GateFailedError(text_of_trouble)
 
@@ -156,8 +160,8 @@ class Gate:
             start_new_session=True,
         )
         assert process.stderr is not None
-        self._reader = threading.Thread(target=self._collect, args=(process.stderr,), daemon=True)
-        self._reader.start()
+        self._readers = [threading.Thread(target=self._collect, args=(process.stderr,), daemon=True)]
+        self._readers[0].start()
         self._await_ready(process)
         return process
 
@@ -174,13 +178,14 @@ class Gate:
                 if line.startswith("ready: listening on "):
                     address = line.split("ready: listening on ")[1].split()[0].rstrip(",")
                     self.port = int(address.rpartition(":")[2])
-                    threading.Thread(target=self._collect, args=(process.stdout,), daemon=True).start()
+                    self._readers.append(threading.Thread(target=self._collect, args=(process.stdout,), daemon=True))
+                    self._readers[1].start()
                     return
                 self._errors.append(line)
         finally:
             timer.cancel()
         process.wait()
-        self._reader.join(5)
+        self._readers[0].join(5)
         raise GateFailedError(f"the gate did not start ({process.returncode}):\n{self.errors()[-4000:]}")
 
 
