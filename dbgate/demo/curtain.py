@@ -44,8 +44,7 @@ def _perform(console: Console, server: EmbeddedPostgres, gate: DemoGate, *, stay
     performance.audit()
     _verdict(console, performance, time.monotonic() - started)
     if stay:
-        _invite(console, gate)
-        _wait_for_interrupt()
+        _keep_open(console, gate)
     return 1 if performance.problems else 0
 
 
@@ -76,8 +75,9 @@ def _invite(console: Console, gate: DemoGate) -> None:
     console.print(table, soft_wrap=True)
 
 
-def _wait_for_interrupt() -> None:
+def _keep_open(console: Console, gate: DemoGate) -> None:
     try:
+        _invite(console, gate)
         signal.pause()
     except KeyboardInterrupt:
-        return
+        console.print("\nstopped")
