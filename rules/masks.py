@@ -125,9 +125,9 @@ FITTING: Final[dict[MaskKind, frozenset[Family]]] = {
 
 def family(type_name: str) -> Family:
     """The family of a base type by its name, with or without a schema before `citext` and modifiers after it."""
-    bare = type_name.split("(", 1)[0].strip()
-    if bare.endswith("]"):
+    if type_name.endswith("]"):
         return Family.OTHER
+    bare = type_name.split("(", 1)[0].strip()
     return FAMILIES.get(bare) or FAMILIES.get(bare.rpartition(".")[2] if bare.endswith(".citext") else "", Family.OTHER)
 
 

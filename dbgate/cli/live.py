@@ -1,0 +1,44 @@
+"""The live database's catalog for commands that look rules over: one connection, read and closed."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from dbgate.catalog.postgres import read_catalog
+from dbgate.net.queries import QueryFailed, run_query
+from dbgate.net.upstream import UpstreamUnavailable, connect
+from dbgate.settings import Database, SettingsError, load_settings
+from rules.catalog import Catalog
+
+
+def chosen_database(config: Path, name: str | None) -> Database:
+    """The database of the settings that is meant; without a name there must be only one."""
+    try:
+        databases = load_settings(config).databases
+    except SettingsError as fault:
+        raise click.ClickException(str(fault)) from None
+    if name is None and len(databases) == 1:
+        return next(iter(databases.values()))
+    if name is None or name not in databases:
+        asked = "say which" if name is None else f'there is no database "{name}"'
+        raise click.UsageError(f"{asked}: --database {' | '.join(sorted(databases))}")
+    return databases[name]
+
+
+def live_catalog(config: Path, name: str | None) -> Catalog:
+    database = chosen_database(config, name)
+    try:
+        return asyncio.run(_read(database))
+    except (UpstreamUnavailable, QueryFailed) as fault:
+        raise click.ClickException(f'the catalog of "{database.name}" could not be read: {fault}') from None
+
+
+async def _read(database: Database) -> Catalog:
+    connection = await connect(database.upstream, {"application_name": "dbgate rules"})
+    try:
+        return await read_catalog(lambda sql: run_query(connection, sql))
+    finally:
+        connection.stream.transport.close()

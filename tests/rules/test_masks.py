@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules.catalog import Catalog, Column, Type
+from rules.decision import Mask, MaskKind
+from rules.masks import Family, base_type, family, fits, hash_bytes, hash_integer, hash_uuid, mask_json, mask_text
+
+KEY = b"k" * 32
+COUNTED = st.sampled_from([MaskKind.KEEP_LAST, MaskKind.KEEP_FIRST])
+
+
+@pytest.mark.parametrize(
+    ("mask", "value", "masked"),
+    [
+        (Mask(MaskKind.KEEP_LAST, 4), "4111111111111111", "************1111"),
+        (Mask(MaskKind.KEEP_LAST, 4), "1111", "****"),
+        (Mask(MaskKind.KEEP_LAST, 4), "ä€😀xyz", "**😀xyz"),
+        (Mask(MaskKind.KEEP_FIRST, 2), "secret", "se****"),
+        (Mask(MaskKind.KEEP_FIRST, 2), "se", "**"),
+        (Mask(MaskKind.KEEP_FIRST, 2), "", ""),
+        (Mask(MaskKind.EMAIL), "ada@example.org", "a***@example.org"),
+        (Mask(MaskKind.EMAIL), "a@example.org", "***@example.org"),
+        (Mask(MaskKind.EMAIL), '"a@b"@example.org', '"***@example.org'),
+        (Mask(MaskKind.EMAIL), "no address", "***"),
+        (Mask(MaskKind.EMAIL), "@", "***@"),
+        (Mask(MaskKind.REDACT), "secret", "[redacted]"),
+    ],
+)
+def test_texts(mask: Mask, value: str, masked: str) -> None:
+    assert mask_text(mask, value, KEY) == masked
+
+
+def test_null_leaves_no_text() -> None:
+    with pytest.raises(ValueError, match="NULL"):
+        mask_text(Mask(MaskKind.NULL), "x", KEY)
+
+
+@given(COUNTED, st.integers(1, 10), st.text())
+def test_counted_masks_keep_the_length_and_never_show_a_whole_value(kind: MaskKind, keep: int, value: str) -> None:
+    masked = mask_text(Mask(kind, keep), value, KEY)
+    assert len(masked) == len(value)
+    assert sum(c != "*" for c in masked) <= (keep if len(value) > keep else 0)
+
+
+@given(st.text(), st.text(), st.binary(min_size=1), st.binary(min_size=1))
+def test_a_hash_depends_on_value_and_key_alone(one: str, other: str, key: bytes, key2: bytes) -> None:
+    mask = Mask(MaskKind.HASH)
+    assert (mask_text(mask, one, key) == mask_text(Mask(MaskKind.HASH, rule="x"), other, key)) == (one == other)
+    if key.rstrip(b"\0") != key2.rstrip(b"\0"):
+        assert mask_text(mask, one, key) != mask_text(mask, one, key2)
+    assert len(mask_text(mask, one, key)) == 64
+
+
+def test_the_hash_is_apart_from_a_plain_hmac_of_the_key() -> None:
+    import hashlib
+    import hmac
+
+    assert hash_bytes(KEY, b"x") != hmac.new(KEY, b"x", hashlib.sha256).digest()
+
+
+@given(st.binary(max_size=40))
+def test_hashed_uuids_are_well_formed(data: bytes) -> None:
+    made = UUID(bytes=hash_uuid(KEY, data))
+    assert made.version == 8
+    assert made.variant == "specified in RFC 4122"
+
+
+@given(st.integers(), st.sampled_from([2, 4, 8]))
+def test_hashed_integers_fit_their_column(value: int, width: int) -> None:
+    hashed = hash_integer(KEY, str(value).encode(), width)
+    assert 0 <= hashed < 1 << (8 * width - 1)
+
+
+@given(st.sampled_from([MaskKind.KEEP_LAST, MaskKind.EMAIL, MaskKind.HASH, MaskKind.REDACT]), st.text())
+def test_masked_json_is_a_json_string(kind: MaskKind, value: str) -> None:
+    assert isinstance(json.loads(mask_json(Mask(kind, 3), value, KEY)), str)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fitting"),
+    [
+        (MaskKind.REDACT, {"text", "integer", "numeric", "date", "text[]", "hr.mood"}),
+        (MaskKind.NULL, {"text", "integer", "numeric", "date", "text[]", "hr.mood"}),
+        (MaskKind.KEEP_LAST, {"text", "character varying", "character(10)", "name", "public.citext", "jsonb"}),
+        (MaskKind.KEEP_FIRST, {"text", "character varying", "character(10)", "name", "public.citext", "jsonb"}),
+        (MaskKind.EMAIL, {"text", "character varying", "character(10)", "name", "public.citext", "jsonb"}),
+        (MaskKind.HASH, {"text", "uuid", "bytea", "integer", "bigint", "smallint", "json", "public.citext"}),
+    ],
+)
+def test_which_masks_fit_which_types(kind: MaskKind, fitting: set[str]) -> None:
+    for name in fitting:
+        assert fits(kind, name), name
+    if kind not in (MaskKind.REDACT, MaskKind.NULL):
+        for name in ("numeric", "date", "text[]", "character varying(3)[]", "hr.mood", "hr.text", "boolean", ""):
+            assert not fits(kind, name), name
+    assert family("inet") is Family.OTHER
+
+
+def test_domains_are_followed_to_their_base() -> None:
+    types = (Type(1, "s", "mail", "d", element=2), Type(2, "s", "line", "d", element=25),
+             Type(3, "s", "loop", "d", element=3),
+             Type(4, "s", "mood", "e"))  # fmt: skip
+    catalog = Catalog("1", types=types)
+    assert base_type(catalog, Column("c", 1, "s.mail", 1)) == "text"
+    assert base_type(catalog, Column("c", 1, "s.mood", 4)) == "s.mood"
+    assert base_type(catalog, Column("c", 1, "text", 25)) == "text"
+    assert not fits(MaskKind.HASH, base_type(catalog, Column("c", 1, "s.loop", 3)))
