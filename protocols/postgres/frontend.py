@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from protocols.errors import PeerError
 from protocols.postgres.frames import message
-from protocols.postgres.reader import NULL_LENGTH, ByteReader, text
+from protocols.postgres.reader import ByteReader, text
 from protocols.postgres.writer import cstring, i16s, pack, u32s, value, values
 
 _FORMATS = (0, 1)
@@ -311,10 +311,7 @@ def read_bind_result_formats(buffer: bytes, start: int = 0, end: int | None = No
     reader.cstring()
     reader.cstring()
     reader.skip(2 * reader.u16())
-    for _ in range(reader.u16()):
-        size = reader.i32()
-        if size != NULL_LENGTH:
-            reader.skip(size)
+    reader.skip_values()
     formats = reader.i16s()
     reader.finish()
     return formats

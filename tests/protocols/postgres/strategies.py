@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from protocols.postgres import authentication, backend, diagnostics, frontend, startup
 
-texts = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=12)
+texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 words = texts.filter(bool)
 i16 = st.integers(-0x8000, 0x7FFF)
 i32 = st.integers(-0x80000000, 0x7FFFFFFF)
@@ -86,6 +86,14 @@ startup_packets = st.one_of(
     st.builds(startup.CancelRequest, u32, st.binary(min_size=1, max_size=256)),
     st.builds(startup.StartupMessage, st.tuples(st.just(3), u16), st.dictionaries(words, texts, max_size=5)),
 )
+
+
+@st.composite
+def damaged(draw: st.DrawFn, data: bytes) -> bytes:
+    """`data` with a byte changed, a piece left out, or bytes put in."""
+    start = draw(st.integers(0, len(data)))
+    end = draw(st.integers(start, min(len(data), start + 4)))
+    return data[:start] + draw(st.binary(max_size=4)) + data[end:]
 
 
 @st.composite

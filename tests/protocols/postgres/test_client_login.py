@@ -250,6 +250,12 @@ def test_garbage_is_a_peer_error(before: bytes, garbage: bytes) -> None:
         converse([before, garbage])
 
 
+@given(st.sampled_from([OK + SETTLED, MD5 + OK + SETTLED, SASL + OK, CLEARTEXT + OK + SETTLED]), st.data())
+def test_a_damaged_conversation_is_an_outcome_or_a_peer_error(stream: bytes, data: st.DataObject) -> None:
+    with contextlib.suppress(PeerError):
+        converse([data.draw(some.damaged(stream))])
+
+
 @given(st.sampled_from([b"", OK, MD5, SASL]), some.backend_messages)
 def test_any_message_is_handled_or_a_peer_error(before: bytes, message: backend.BackendMessage) -> None:
     with contextlib.suppress(PeerError):

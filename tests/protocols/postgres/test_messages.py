@@ -86,6 +86,21 @@ def test_garbage_from_a_server_is_a_peer_error(kind: int, payload: bytes) -> Non
         backend.decode(kind, payload)
 
 
+@given(some.frontend_messages, some.backend_messages, some.startup_packets, st.data())
+def test_damaged_messages_are_messages_or_peer_errors(
+    front: frontend.FrontendMessage, back: backend.BackendMessage, packet: startup.StartupPacket, data: st.DataObject
+) -> None:
+    """Far closer to the truth than garbage; and what is read can be written, to be read as the same again."""
+    for decode, whole in ((frontend.decode, front.encode()), (backend.decode, back.encode())):
+        payload = data.draw(some.damaged(whole[frames.HEADER_SIZE :]))
+        with contextlib.suppress(PeerError):
+            read = decode(whole[0], payload)
+            again = read.encode()
+            assert decode(again[0], again[frames.HEADER_SIZE :]) == read
+    with contextlib.suppress(PeerError):
+        startup.decode(data.draw(some.damaged(packet.encode())))
+
+
 READERS: dict[str, Callable[[bytes], object]] = {
     "read_password": frontend.read_password,
     "read_sasl_initial_response": frontend.read_sasl_initial_response,
@@ -119,6 +134,23 @@ def test_a_bind_can_be_looked_into_where_it_lies(bind: frontend.Bind, around: by
     end = len(around) + len(whole)
     assert frontend.read_bind_names(buffer, start, end) == (bind.portal, bind.statement)
     assert frontend.read_bind_result_formats(buffer, start, end) == bind.result_formats
+
+
+@given(some.values, some.formats, st.data())
+def test_looking_into_a_bind_checks_it_as_reading_does(
+    values: tuple[bytes | None, ...], formats: tuple[int, ...], data: st.DataObject
+) -> None:
+    whole = frontend.Bind("p", "s", (), values, formats).encode()
+    payload = data.draw(some.damaged(whole[frames.HEADER_SIZE :]))
+    try:
+        read = frontend.decode(ord("B"), payload)
+    except PeerError as error:
+        if error.sqlstate == "08P01":  # names are not decoded here
+            with pytest.raises(PeerError):
+                frontend.read_bind_result_formats(payload)
+    else:
+        assert isinstance(read, frontend.Bind)
+        assert frontend.read_bind_result_formats(payload) == read.result_formats
 
 
 @given(some.texts, some.texts, some.oids, some.i32)

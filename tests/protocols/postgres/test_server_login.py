@@ -73,7 +73,7 @@ def test_a_startup_message_says_who_wants_what() -> None:
 
 @pytest.mark.parametrize("parameters", [{}, {"database": ""}])
 def test_the_database_is_the_users_by_default(parameters: dict[str, str]) -> None:
-    assert started(hello(**parameters))[1].database == "bob"
+    assert started(hello((3, 0), **parameters))[1].database == "bob"
 
 
 @pytest.mark.parametrize("value", ["true", "database", "1", "on", "?"])

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from typing import Any
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped,unused-ignore]
 import psycopg
 import pytest
 from hypothesis import given
