@@ -1,11 +1,13 @@
-"""The demo's questions to its own audit: real SQL on the embedded ClickHouse, through `dbgate audit query`."""
+"""The demo's questions to its own audit: real SQL on the embedded ClickHouse, asked as `dbgate audit query` asks."""
 
 from __future__ import annotations
 
-import json
+import asyncio
 import time
 from dataclasses import dataclass
 
+from dbgate.audit.errors import StoreUnavailable
+from dbgate.audit.query import ask_control
 from dbgate.demo.gate import DemoGate, GateNotReadyError
 
 #: Seconds that the audit may take to arrive in ClickHouse.
@@ -38,9 +40,14 @@ QUESTIONS = (
 
 
 def ask(gate: DemoGate, sql: str) -> list[dict[str, object]]:
-    """One audit query's rows."""
-    answer = gate.run("audit", "query", "--config", str(gate.settings), "--format", "json", sql)
-    return [json.loads(line) for line in answer.splitlines()]
+    """One audit query's rows. Raises GateNotReadyError."""
+    try:
+        answer = asyncio.run(ask_control(gate.directory / "dbgate-data", sql))
+    except StoreUnavailable as error:
+        raise GateNotReadyError(str(error)) from error
+    if answer is None or "error" in answer:
+        raise GateNotReadyError(f"the audit did not answer: {answer['error'] if answer else 'no control socket'}")
+    return [dict(zip(answer["columns"], row, strict=True)) for row in answer["rows"]]
 
 
 def wait(gate: DemoGate, statements: int) -> None:

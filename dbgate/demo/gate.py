@@ -48,7 +48,7 @@ users:
 
 
 class GateNotReadyError(RuntimeError):
-    """`dbgate serve` did not come up, or another command failed; the text holds its last words."""
+    """`dbgate serve` did not come up, or its audit does not answer; the text says why."""
 
 
 @dataclass(slots=True)
@@ -99,15 +99,6 @@ class DemoGate:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
         self._process = None
-
-    def run(self, *arguments: str) -> str:
-        """Another `dbgate` command on the same settings: its standard output. Raises GateNotReadyError."""
-        command = [sys.executable, "-m", "dbgate", *arguments]
-        done = subprocess.run(command, cwd=self.directory, capture_output=True, text=True, check=False)  # noqa: S603
-        if done.returncode:
-            said = done.stderr.strip()
-            raise GateNotReadyError(f"dbgate {' '.join(arguments)} ended with {done.returncode}:\n{said}")
-        return done.stdout
 
     def _write(self) -> None:
         """The settings are new each time; a rulebook that is already there is the user's own and stays."""
