@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+
+from rules.book import Severity, check
+from tests.rules.worlds import CATALOG, book
+
+
+def said(line: str) -> list[str]:
+    found = check(book(f"rules:\n  - {line}\n"), CATALOG)
+    return [str(problem) for problem in found]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{id: a, allow: {statements: [select], tables: [orders, "public.*", "*", hr.people], functions: ["*"]}}',
+        "{id: a, allow: {statements: [select], functions: [pg_sleep, pg_catalog.lower, billing.*, '*']}}",
+        '{id: a, deny: {tables: [people, "*.people"], columns: ["*.salary", customers.ssn, hr.people.mood]}}',
+        "{id: a, deny: {tables: [pg_catalog.pg_authid]}}",
+        "{id: a, mask: {columns: [customers.email, people.mail, customers.profile], with: {keep_last: 4}}}",
+        "{id: a, mask: {columns: [people.mood, people.salary], with: redact}}",
+        "{id: a, mask: {columns: [customers.id], with: hash}}",
+    ],
+)
+def test_names_that_exist_and_masks_that_fit(line: str) -> None:
+    assert said(line) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("{id: a, allow: {statements: [select], tables: [ordrs]}}",
+         'rules.yaml:3:52  rule "a": no table matches "ordrs"  an unqualified name in an allow rule means the schema '
+         'public  did you mean "orders"?'),
+        ("{id: a, allow: {statements: [select], tables: [people]}}", 'did you mean "hr.people"?'),
+        ("{id: a, deny: {tables: [hr.poeple]}}", 'did you mean "people"?'),
+        ("{id: a, deny: {tables: [\"xx*\"]}}", 'warning: rule "a": no table matches "xx*"'),
+        ("{id: a, deny: {columns: [customers.emial]}}", 'the table has no such column  did you mean "email"?'),
+        ("{id: a, deny: {columns: [custmers.email]}}", 'there is no such table  did you mean "customers"?'),
+        ('{id: a, mask: {columns: ["*.passwd"], with: redact}}', 'warning: rule "a": no column matches "*.passwd"'),
+        ("{id: a, deny: {functions: [order_totl]}}", 'no function matches "order_totl"  did you mean "order_total"?'),
+        ("{id: a, deny: {functions: [billing.order_total]}}", 'no function matches "billing.order_total"'),
+        ("{id: a, mask: {columns: [people.salary], with: {keep_last: 4}}}",
+         'the mask {keep_last: 4} does not fit hr.people.salary (numeric)  its type cannot hold such a value  masks '
+         "that fit: redact, null"),
+        ("{id: a, mask: {columns: [people.mood], with: hash}}", "does not fit hr.people.mood (hr.mood)"),
+        ('{id: a, mask: {columns: ["customers.*"], with: email}}', "does not fit public.customers.id (integer)"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_named(line: str, expected: str) -> None:
+    (problem,) = said(line)
+    assert expected in problem
+
+
+def test_a_label_names_the_place_where_it_is_used() -> None:
+    rulebook = book(
+        'labels: {pii: [customers.emial]}\nrules:\n  - {id: a, mask: {columns: ["label:pii"], with: redact}}'
+    )
+    (problem,) = check(rulebook, CATALOG)
+    assert (problem.line, problem.column) == (4, 30)
+    assert problem.severity is Severity.ERROR
+
+
+def test_every_problem_at_once_in_order() -> None:
+    rulebook = book("rules:\n  - {id: b, deny: {tables: [x, y]}}\n  - {id: a, deny: {functions: [z]}}")
+    assert [p.line for p in check(rulebook, CATALOG)] == [3, 3, 4]
