@@ -22,15 +22,25 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from protocols.errors import PeerError
 
 Subject = TypeVar("Subject")
 
 
+class Step(Enum):
+    """What a reply does to the entry at the head."""
+
+    GOES_ON = "goes on"
+    ENDS = "ends"
+    FAILS = "fails"
+
+
 class Ask(Enum):
-    """What was sent."""
+    """What was sent. `steps`: (kind of reply) -> what it does; a reply that is not there breaks the protocol."""
+
+    steps: dict[int, Step]
 
     QUERY = "Query"
     PARSE = "Parse"
@@ -49,14 +59,6 @@ class Answer(Enum):
     SWALLOW = "swallow"
 
 
-class Step(Enum):
-    """What a reply does to the entry at the head."""
-
-    GOES_ON = "goes on"
-    ENDS = "ends"
-    FAILS = "fails"
-
-
 @dataclass(slots=True)
 class Entry(Generic[Subject]):
     """`subject` is the caller's own note of what was asked."""
@@ -72,18 +74,15 @@ def _steps(goes_on: bytes, ends: bytes, fails: bytes = b"E") -> dict[int, Step]:
     return steps | dict.fromkeys(fails, Step.FAILS)
 
 
-#: (what was sent) -> (kind of reply) -> what it does. A reply that is not here breaks the protocol.
-STEPS: Final[dict[Ask, dict[int, Step]]] = {
-    Ask.QUERY: _steps(b"TDCIEGHdc", b"Z", b""),
-    Ask.PARSE: _steps(b"", b"1"),
-    Ask.BIND: _steps(b"", b"2"),
-    Ask.DESCRIBE_STATEMENT: _steps(b"t", b"Tn"),
-    Ask.DESCRIBE_PORTAL: _steps(b"", b"Tn"),
-    Ask.EXECUTE: _steps(b"DGHdc", b"CIs"),
-    Ask.CLOSE: _steps(b"", b"3"),
-    Ask.SYNC: _steps(b"E", b"Z", b""),
-    Ask.COPY_END: {},
-}
+Ask.QUERY.steps = _steps(b"TDCIEGHdc", b"Z", b"")
+Ask.PARSE.steps = _steps(b"", b"1")
+Ask.BIND.steps = _steps(b"", b"2")
+Ask.DESCRIBE_STATEMENT.steps = _steps(b"t", b"Tn")
+Ask.DESCRIBE_PORTAL.steps = _steps(b"", b"Tn")
+Ask.EXECUTE.steps = _steps(b"DGHdc", b"CIs")
+Ask.CLOSE.steps = _steps(b"", b"3")
+Ask.SYNC.steps = _steps(b"E", b"Z", b"")
+Ask.COPY_END.steps = {}
 
 
 class Ledger(Generic[Subject]):
@@ -124,20 +123,25 @@ class Ledger(Generic[Subject]):
 
     def head(self) -> Entry[Subject] | None:
         """The entry that the next reply answers."""
-        while self.entries and self.entries[0].ask is Ask.COPY_END:
-            self.entries.popleft()
-        return self.entries[0] if self.entries else None
+        entries = self.entries
+        while entries:
+            entry = entries[0]
+            if entry.ask is not Ask.COPY_END:
+                return entry
+            entries.popleft()
+        return None
 
     def step(self, kind: int) -> tuple[Entry[Subject], Step]:
         """Match a reply of this kind with the head; an entry that it ends is taken off. A FAILS is left to `fail`.
 
         Raises PeerError when no request can be answered so."""
         entry = self.head()
-        found = None if entry is None else STEPS[entry.ask].get(kind)
+        found = entry.ask.steps.get(kind) if entry else None
         if entry is None or found is None:
             raise PeerError(f"the upstream sent {chr(kind)!r} in answer to {entry.ask.value if entry else 'nothing'}")
         if found is Step.ENDS:
             self.entries.popleft()
+            self.head()  # a CopyDone that nobody waited for is off as well
         return entry, found
 
     def fail(self) -> list[Entry[Subject]]:

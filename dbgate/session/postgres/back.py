@@ -143,12 +143,13 @@ def finish_statement(state: State, asked: Asked, tag: str) -> None:
     if isinstance(asked, AskedQuery):
         running = asked.running
         if running.decision is not None and running.run is not None:
-            apply_names(state, running.decision, running.texts[running.at].encode())
+            if running.decision.defines or running.decision.drops:
+                apply_names(state, running.decision, running.texts[running.at].encode())
             state.finish_run(running.run, tag=tag)
         running.at += 1
     elif isinstance(asked, AskedExecute):
         portal = state.names.portals.get(asked.portal)
-        if portal is not None:
+        if portal is not None and (portal.prepared.decision.defines or portal.prepared.decision.drops):
             apply_names(state, portal.prepared.decision, portal.prepared.text)
         state.finish_run(asked.run, tag=tag)
 
@@ -195,9 +196,7 @@ def on_copy_done(state: State, splice: Splice, start: int, end: int) -> None:
 def on_ready(state: State, splice: Splice, start: int, end: int) -> None:
     state.status = splice.buffer[end - 1]
     state.stream = None
-    if state.ledger.head() is None:
-        if not state.ledger.ready_unasked():
-            raise PeerError("the upstream sent ReadyForQuery in answer to nothing")
+    if not state.ledger.entries and state.ledger.ready_unasked():
         return
     entry, _ = state.ledger.step(ord("Z"))
     swallow(entry, splice, start, end)
@@ -232,7 +231,7 @@ def settle(state: State) -> None:
     """A ReadyForQuery has come: what ended with the transaction, and what ended with the last reply."""
     if state.status == IDLE:
         state.names.end_transaction()
-    if not state.ledger:
+    if not state.ledger.entries:
         state.names.settle()
         if state.status == IDLE:
             state.hidden = False

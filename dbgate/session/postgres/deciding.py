@@ -24,16 +24,21 @@ EMPTY: Final = Decision(Verdict.ALLOW, "empty")
 def decide(state: State, text: bytes) -> tuple[Decision, ...] | None:
     """One decision for each statement, or None when the session must first wait for a fresh catalog."""
     decisions = state.context.decide(text)
-    missing = tuple(name for decision in decisions for name in decision.missing)
-    if missing and not state.retried and refused(decisions) is not None:
+    if not state.retried and (missing := missing_relations(decisions)):
         state.retried = True
         state.phase = Phase.AWAITS_CATALOG
         state.wishes.append(RefreshCatalog(missing))
         return None
     state.retried = False
-    if state.watched:
+    if state.watched and (len(decisions) != 1 or decisions[0].runs is not None):
         decisions = tuple(one_path_for_all(state, carried(state, decisions)))
     return decisions
+
+
+def missing_relations(decisions: tuple[Decision, ...]) -> tuple[tuple[str, ...], ...]:
+    """What a refused text names that the catalog does not know."""
+    missing = tuple(name for decision in decisions if decision.missing for name in decision.missing)
+    return missing if missing and refused(decisions) is not None else ()
 
 
 def decide_one(state: State, text: bytes) -> Decision | None:
@@ -56,7 +61,10 @@ def redecide(state: State, prepared: Prepared) -> Decision:
 
 
 def refused(decisions: tuple[Decision, ...]) -> Decision | None:
-    return next((d for d in decisions if d.verdict is not Verdict.ALLOW), None)
+    for decision in decisions:
+        if decision.verdict is not Verdict.ALLOW:
+            return decision
+    return None
 
 
 def refuse(decision: Decision, refusal: Refusal) -> Decision:
@@ -142,7 +150,9 @@ def moves_path(decision: Decision) -> bool:
     """May the meaning of unqualified names differ after this statement?"""
     if decision.changes_catalog:
         return True
-    return any(setting.name in PATH_SETTINGS for setting in decision.settings) or "discard" in decision.detail.lower()
+    if decision.detail.startswith("DISCARD"):
+        return True
+    return bool(decision.settings) and any(setting.name in PATH_SETTINGS for setting in decision.settings)
 
 
 def note_effects(state: State, decision: Decision) -> None:

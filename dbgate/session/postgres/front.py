@@ -54,14 +54,23 @@ def on_query(state: State, splice: Splice, start: int, end: int) -> bool:
         state.start_run(statement_text(text), no)
         splice.replace(start, end, substitute_query(state, no.refusal))
         return True
-    texts = [statement_text(text[d.start : d.end] if len(decisions) > 1 else text) for d in decisions]
-    runs = [state.start_run(sql, decision) for sql, decision in zip(texts, decisions, strict=True)]
-    for decision, sql in zip(decisions, texts, strict=True):
-        note_effects(state, decision)
-        note_names(state, decision, sql.encode())
-    state.ledger.expect(Ask.QUERY, Answer.FORWARD, AskedQuery(Running(decisions, runs, texts)))
-    await_quiet(state)
+    running = Running(decisions, [], [])
+    for decision in decisions:
+        piece = text[decision.start : decision.end] if len(decisions) > 1 else text
+        start_statement(state, running, decision, statement_text(piece))
+    state.ledger.expect(Ask.QUERY, Answer.FORWARD, AskedQuery(running))
+    if state.path_dirty:
+        await_quiet(state)
     return True
+
+
+def start_statement(state: State, running: Running, decision: Decision, text: str) -> None:
+    """The intent of one statement of a Query, and what it may change."""
+    running.texts.append(text)
+    running.runs.append(state.start_run(text, decision))
+    note_effects(state, decision)
+    if decision.defines is not None:
+        note_names(state, decision, text.encode())
 
 
 def substitute_query(state: State, refusal: Refusal) -> bytes:
@@ -154,7 +163,8 @@ def on_close(state: State, splice: Splice, start: int, end: int) -> bool:
 def on_sync(state: State, splice: Splice, start: int, end: int) -> bool:
     require_length(end - start, HEADER_SIZE, "Sync")
     state.ledger.expect_sync(None)
-    await_quiet(state)
+    if state.path_dirty:
+        await_quiet(state)
     return True
 
 
@@ -222,12 +232,13 @@ def handle(state: State, kind: int, splice: Splice, start: int, end: int) -> boo
     handler = HANDLERS.get(kind)
     if handler is None:
         raise PeerError(f"invalid frontend message type {kind}")
-    if state.ledger.skipping and kind not in ENDS_SKIPPING:
+    ledger = state.ledger
+    if ledger.skipping and kind not in ENDS_SKIPPING:
         splice.replace(start, end)  # the server would ignore it: it need not be decided, nor sent
         return True
-    if state.ledger.copying and kind not in IN_COPY:
+    if ledger.copying and kind not in IN_COPY:
         raise PeerError(f"unexpected message type 0x{kind:02x} during COPY from stdin")
-    if len(state.ledger) >= state.limits.outstanding and kind in b"SQ":
+    if len(ledger.entries) >= state.limits.outstanding and kind in b"SQ":
         state.phase = Phase.AWAITS_REPLIES
     return handler(state, splice, start, end)
 
@@ -237,7 +248,7 @@ def handle(state: State, kind: int, splice: Splice, start: int, end: int) -> boo
 
 def await_quiet(state: State) -> None:
     """After a Query or Sync that may have moved the search path the client waits, so that the gate can ask for it."""
-    if state.path_dirty and state.watched and state.phase is Phase.OPEN and not state.ledger.skipping:
+    if state.watched and state.phase is Phase.OPEN and not state.ledger.skipping:
         state.phase = Phase.AWAITS_QUIET
 
 

@@ -117,7 +117,8 @@ PlanKey: TypeAlias = tuple[tuple[FieldDescription, ...], tuple[int, ...], tuple[
 @dataclass(slots=True)
 class State:
     """`status`: the last ReadyForQuery's transaction status. `hidden`: the open transaction (or what is outstanding)
-    touched data that the role may not see whole, so the server's texts are rebuilt. `path_dirty`: the search path may
+    touched data that the role may not see whole, so the server's texts are rebuilt. `watched`: there is something to
+    hide from this role; if not, nothing is asked, described or rebuilt on its behalf. `path_dirty`: the search path may
     have changed; `path_moved`: it did so inside the open transaction, whose end may change it back."""
 
     login: SessionLogin
@@ -139,11 +140,10 @@ class State:
     events: list[Event] = field(default_factory=list)
     wishes: list[Wish] = field(default_factory=list)
     plans: dict[PlanKey, RowPlan] = field(default_factory=dict)
+    watched: bool = True
 
-    @property
-    def watched(self) -> bool:
-        """Is there anything to hide from this role? If not, nothing is asked, described or rebuilt on its behalf."""
-        return not self.context.unrestricted
+    def __post_init__(self) -> None:
+        self.watched = not self.context.unrestricted
 
     def outcome(self, to_client: bytes = b"", to_upstream: bytes = b"") -> Outcome:
         """What has come up since the last call."""
@@ -158,6 +158,7 @@ class State:
         """Decide by this policy from the next statement on."""
         self.policy = policy
         self.context = self.make_context(policy, self.login.search_path)
+        self.watched = not self.context.unrestricted
         self.book.use_rulebook(self.context.digest)
         self.plans.clear()
 
