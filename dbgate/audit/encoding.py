@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -11,16 +12,27 @@ from dbgate.audit.events import EVENTS, Event
 
 EVENT_TYPES: dict[str, type[Event]] = {event.type: event for event in EVENTS}
 
-_PREFIXES = {event: b'{"type":"%s","version":%d,' % (event.type.encode(), event.version) for event in EVENTS}
 _INT64 = 2**63
+
+
+def _encoder(event: type[Event]) -> Callable[[Any], bytes]:
+    """A function written for this class, as `dataclasses` writes `__init__`: orjson reads a dict display faster than a
+    slotted dataclass, and this is on the way of every statement."""
+    names = ", ".join(f'"{field.name}": event.{field.name}' for field in fields(event))
+    source = f'lambda event: dumps({{"type": "{event.type}", "version": {event.version}, {names}}})'
+    function: Callable[[Any], bytes] = eval(source, {"dumps": orjson.dumps})  # noqa: S307  names of our own fields
+    return function
+
+
+_ENCODERS = {event: _encoder(event) for event in EVENTS}
 
 
 def encode_event(event: Event) -> bytes:
     """JSON of an event of EVENTS. KeyError for any other type: it would be unreadable later."""
     try:
-        return _PREFIXES[type(event)] + orjson.dumps(event)[1:]
+        return _ENCODERS[type(event)](event)
     except orjson.JSONEncodeError:
-        return _PREFIXES[type(event)] + orjson.dumps(_printable(event))[1:]
+        return orjson.dumps(_printable(event))
 
 
 def decode_event(payload: bytes) -> dict[str, Any]:
@@ -33,7 +45,8 @@ def decode_event(payload: bytes) -> dict[str, Any]:
 
 def _printable(event: Event) -> dict[str, Any]:
     """The same fields without what JSON cannot hold: lone surrogates are escaped, integers kept within 64 bits."""
-    return {field.name: _printable_value(getattr(event, field.name)) for field in fields(event)}
+    values = {field.name: _printable_value(getattr(event, field.name)) for field in fields(event)}
+    return {"type": event.type, "version": event.version, **values}
 
 
 def _printable_value(value: Any) -> Any:

@@ -43,8 +43,8 @@ class Garbled:
 
 def write_record(sequence: int, previous: bytes, payload: bytes) -> tuple[bytes, bytes]:
     """The record's line and its hash."""
-    digest = sha256(previous + payload)
-    return b"%d %d %s %s\n" % (sequence, len(payload), digest.hexdigest().encode(), payload), digest.digest()
+    link = sha256(previous + payload).digest()
+    return b"%d %d %s %s\n" % (sequence, len(payload), link.hex().encode(), payload), link
 
 
 def read_record(buffer: bytes, offset: int) -> Record | Garbled | None:

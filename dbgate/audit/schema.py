@@ -121,6 +121,11 @@ TABLE_OF: Mapping[str, str] = MappingProxyType(
     }
 )
 
+_EVERY_SEQUENCE = " UNION ALL ".join(
+    f"SELECT gate, stream, sequence FROM {{database}}.{table} FINAL"  # noqa: S608
+    for table in TABLES
+)
+
 VIEWS = (
     """CREATE OR REPLACE VIEW {database}.statement_log AS
     SELECT d.time AS time, d.gate AS gate, d.session AS session, d.job AS job, d.job_verified AS job_verified,
@@ -156,6 +161,14 @@ VIEWS = (
     """CREATE OR REPLACE VIEW {database}.masked_cells_by_day AS
     SELECT toDate(time) AS day, identity, role, `database`, sum(masked_cells) AS masked_cells, count() AS statements
     FROM {database}.results FINAL GROUP BY day, identity, role, `database`""",
+    f"""CREATE OR REPLACE VIEW {{database}}.log_gaps AS
+    SELECT gate, stream, before + 1 AS first_missing, sequence - 1 AS last_missing
+    FROM (
+        SELECT gate, stream, sequence,
+            lagInFrame(sequence, 1, sequence) OVER (PARTITION BY gate, stream ORDER BY sequence) AS before
+        FROM ({_EVERY_SEQUENCE}) WHERE stream != ''
+    )
+    WHERE sequence > before + 1""",  # noqa: S608
 )
 
 

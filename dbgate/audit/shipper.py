@@ -14,6 +14,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -91,13 +92,13 @@ class Shipper:
         self._said = 0.0
 
     async def run(self) -> None:
-        """Ship until cancelled; an outage of ClickHouse never ends this. OSError when the local log cannot be read,
-        SchemaTooNewError when the tables are a newer dbgate's."""
+        """Ship until cancelled; no outage of ClickHouse or of the disk ends this. SchemaTooNewError when the tables are
+        a newer dbgate's, ValueError when a remembered position is damaged."""
         failures = 0
         while True:
             try:
                 shipped = await self.ship()
-            except StoreUnavailable as error:
+            except (StoreUnavailable, OSError) as error:
                 failures += 1
                 self._say_down(error)
                 await asyncio.sleep(self._pause(failures))
@@ -200,19 +201,23 @@ class Shipper:
             self._positions[stream] = batch.position
             self.status.shipped += len(batch.rows)
         self._delete_shipped()
+        self.status.lag_bytes = self._lag()
 
     def _delete_shipped(self) -> None:
-        """Segments before a stream's position; what remains is the lag."""
-        lag = 0
+        """Segments before a stream's position: complete, and all of them acknowledged."""
         for folder in streams(self._directory):
             position = self._position(folder.name)
             for number in segments(folder):
-                path = segment_path(folder, number)
                 if number < position.segment:
-                    path.unlink()
-                    continue
-                lag += path.stat().st_size - (position.offset if number == position.segment else 0)
-        self.status.lag_bytes = lag
+                    segment_path(folder, number).unlink()
+
+    def _lag(self) -> int:
+        return sum(self._lag_of(folder, self._position(folder.name)) for folder in streams(self._directory))
+
+    def _lag_of(self, folder: Path, position: Position) -> int:
+        numbers = (number for number in segments(folder) if number >= position.segment)
+        sizes = {number: segment_path(folder, number).stat().st_size for number in numbers}
+        return max(0, sum(sizes.values()) - (position.offset if position.segment in sizes else 0))
 
     def _pause(self, failures: int) -> float:
         longest = min(self._longest_pause, 0.1 * 2.0 ** min(failures, 20))
@@ -223,20 +228,22 @@ class Shipper:
             return 0.0
         return self._interval if shipped else self._idle
 
-    def _say_down(self, error: StoreUnavailable) -> None:
+    def _say_down(self, error: Exception) -> None:
         now = time.monotonic()
         self.status.failures += 1
         self.status.error = str(error)
+        with suppress(OSError):
+            self.status.lag_bytes = self._lag()
         if self.status.down_since is None:
             self.status.down_since = time.time()
         elif now < self._said + _SAY_AGAIN:
             return
         self._said = now
-        logger.warning("audit: events wait in the local log, ClickHouse does not take them: %s", error)
+        logger.warning("audit: events wait in the local log and cannot be shipped: %s", error)
 
     def _say_up(self) -> None:
         if self.status.down_since is not None:
-            logger.warning("audit: ClickHouse takes events again after %.0f s", time.time() - self.status.down_since)
+            logger.warning("audit: events are shipped again after %.0f s", time.time() - self.status.down_since)
             self.status.down_since = None
             self.status.error = ""
 

@@ -53,7 +53,7 @@ def settings_for(server: ClickHouseServer, directory: Path, database: str) -> Au
 
 
 def fill(directory: Path, statements: int = 20, stream: str = "w0") -> None:
-    log = AuditLog.open(directory, stream, segment_bytes=8000)
+    log = AuditLog.open(directory, stream, segment_bytes=8000, gate="gate-1")
     recorder = Recorder(log, "gate-1")
     recorder.record([SessionStarted(session="s1", identity="agent", client_address="127.0.0.1:5000")])
     for number in range(statements):
@@ -117,6 +117,7 @@ async def check_no_gap(store: Store) -> None:
     tables = " UNION ALL ".join(f"SELECT sequence FROM {table} FINAL" for table in schema.TABLES)
     (answer,) = await rows(store, f"SELECT count(), uniqExact(sequence), max(sequence) + 1 FROM ({tables})")
     assert len(set(answer)) == 1
+    assert await rows(store, "SELECT * FROM log_gaps") == ()
 
 
 async def check_only_reading(store: Store) -> None:
@@ -271,7 +272,7 @@ def test_clickhouse_is_down_at_the_start_and_dies_in_the_middle(tmp_path: Path) 
 
 def test_what_can_never_be_inserted_is_set_aside_and_reported(server: ClickHouseServer, tmp_path: Path) -> None:
     async def run() -> None:
-        log = AuditLog.open(tmp_path, "w0")
+        log = AuditLog.open(tmp_path, "w0", gate="gate-1")
         recorder = Recorder(log, "gate-1")
         recorder.record(statement(1))
         log.append([StatementDecided(id="no uuid", time=1, statement_id="bad")])
@@ -286,6 +287,7 @@ def test_what_can_never_be_inserted_is_set_aside_and_reported(server: ClickHouse
         assert (event, lost) == (AuditDegraded.type, 1)
         assert "00000001.seg" in reason
         rejected = tmp_path / "audit" / "rejected" / "w0.jsonl"
+        assert await rows(store, "SELECT first_missing, last_missing FROM log_gaps") == ((3, 3),)
         assert "no uuid" in rejected.read_text()
         assert os.stat(rejected).st_mode & 0o777 == 0o600
         shipper.close()
