@@ -107,11 +107,11 @@ def function(reader: Reader, item: FunctionSource, before: list[Entry], outer: S
 
 def _function_columns(reader: Reader, call: Expression, item: FunctionSource, around: Scope) -> tuple[list[Item], bool]:
     result = value(reader, call, around)
+    if isinstance(call, Call) and call.name == ("unnest",) and len(call.arguments) > 1:
+        return [computed(value(reader, a, around).sources, "unnest") for a in call.arguments], False
     names = item.record_columns or _known_columns(reader, call, around)
     if names:
         return [computed(result.sources, n) for n in names], len(names) == 1
-    if isinstance(call, Call) and call.name[-1] == "unnest" and len(call.arguments) > 1:
-        return [computed(value(reader, a, around).sources, "unnest") for a in call.arguments], False
     name = item.alias if item.alias and len(item.calls) == 1 else _call_name(call)
     return [computed(result.sources, name)], True
 
