@@ -149,6 +149,8 @@ class Driver:
         if self.session.rows_are_expensive:
             self._upstream_flow.pause(FAIRNESS)
             self._loop.call_soon(self._upstream_flow.resume, FAIRNESS)
+        if self._backlog:
+            self._work_off_backlog()
         if self._phase is Phase.DRAINING:
             self._end_when_idle()
 

@@ -30,12 +30,12 @@ from dbgate.settings.auditing import audit_settings
 from dbgate.settings.model import Database, StatementTexts
 from rules.book import Rulebook
 from rules.catalog import Catalog
-from rules.policy import Policy
+from rules.policy import Policy, postgres_front_end
 
 log = logging.getLogger("dbgate.serve")
 
 #: seconds that a worker waits for its databases before it accepts connections all the same
-FIRST_LOOK = 10.0
+FIRST_LOOK = 15.0
 #: seconds between two snapshots for the metrics page
 BEAT = 1.0
 
@@ -59,6 +59,7 @@ class Worker:
         self._listening = False
 
     async def run(self, listeners: list[socket.socket]) -> None:
+        postgres_front_end()  # loads the parsers before anybody waits for them
         orders = await follow_orders(self._ordered)
         recorder = self._open_recorder()
         self._recorder = recorder

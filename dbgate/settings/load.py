@@ -29,7 +29,7 @@ from dbgate.settings.model import (
     User,
     WhenFull,
 )
-from dbgate.settings.nodes import Node, Report
+from dbgate.settings.nodes import ROOT, Node, Report
 from dbgate.settings.problems import Problem
 from dbgate.settings.texts import UNIX_PATH_LIMIT, parse_address, parse_duration, parse_size
 from protocols.errors import UsageError
@@ -79,7 +79,7 @@ def _parse_yaml(text: str, path: Path) -> Any:
 
 
 def _settings(report: Report, data: Any) -> Settings:
-    root = Node.of(report, "settings", data, (0, 0), _KEYS[""])
+    root = Node.of(report, ROOT, data, (0, 0), _KEYS[""])
     if not root.has("databases"):
         root.missing("databases", "name at least one database and its upstream")
     databases = {name: _database(report, root, name, value) for name, value in _entries(root, "databases")}

@@ -17,6 +17,10 @@ T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
 
 
+#: the name of the whole file; what is in it goes by its own name
+ROOT = "settings"
+
+
 class Report:
     """Collects the problems of one file."""
 
@@ -151,7 +155,8 @@ class Node:
         return tuple(found) or default
 
     def child(self, key: str, keys: tuple[str, ...]) -> Node:
-        return Node.of(self.report, f"{self.name}.{key}", self.data.get(key), self.place(key), keys)
+        name = key if self.name == ROOT else f"{self.name}.{key}"
+        return Node.of(self.report, name, self.data.get(key), self.place(key), keys)
 
     def has(self, key: str) -> bool:
         return self.data.get(key) is not None
