@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from rules.book.model import Allow, Rule
+from rules.book.model import Allow
 from rules.decision import Refusal
 from rules.denying import REFUSED
 from rules.facts import Facts, FunctionRisk, FunctionUse, TableId, TableUse
@@ -54,10 +54,17 @@ def table_grant(use: TableUse, word: str, view: RoleView) -> str | None:
     return min(found, default=None)
 
 
+def may_reach(table: TableId, view: RoleView) -> bool:
+    """Whether some rule allows anything at all on the table."""
+    if is_system_schema(table[0]) and view.readable(*table):
+        return True
+    return any(allow.statements and covers_table(allow, table) for _, allow in view.allows)
+
+
 def kind_grant(facts: Facts, view: RoleView) -> str | None:
     """The id of a rule that allows statements of this kind at all, or None."""
-    if facts.kind in BASELINE:
-        return BASELINE_RULE
+    if facts.kind in BASELINE or facts.detail == "UNLISTEN":
+        return BASELINE_RULE  # pools send UNLISTEN * when they take a connection back
     uses = direct_tables(facts)
     if facts.kind == "explain" and not explicit_kind(facts.kind, view) and _only_reads(uses):
         return min((r.id for r, a in view.allows if "select" in a.statements), default=None)
@@ -81,10 +88,14 @@ def function_grant(function: FunctionUse, view: RoleView) -> str | None:
     """The id of a rule that lends the function, or None. Built-in pure ones need none.
 
     User-defined: any matching pattern. Risky built-ins: an exact name, or `*` for a role that may do everything."""
-    if function.risk is FunctionRisk.PURE or (function.schema, function.name) in HARMLESS:
+    if function.risk is FunctionRisk.PURE or is_harmless(function):
         return BASELINE_RULE
     found = (r.id for r, a in view.allows if any(_lends(p, function, view) for p in a.functions))
     return min(found, default=None)
+
+
+def is_harmless(function: FunctionUse) -> bool:
+    return (function.schema, function.name) in HARMLESS
 
 
 def _lends(pattern: NamePattern, function: FunctionUse, view: RoleView) -> bool:
@@ -195,7 +206,3 @@ def _few(words: list[str]) -> str:
 def grants_everywhere(kind: str, view: RoleView) -> bool:
     """Whether some rule allows this kind on whatever table."""
     return any(kind in allow.statements and allow.all_tables for _, allow in view.allows)
-
-
-def lending_rules(function: FunctionUse, view: RoleView) -> tuple[Rule, ...]:
-    return tuple(r for r, a in view.allows if any(_lends(p, function, view) for p in a.functions))

@@ -9,6 +9,7 @@ from rules.book.model import Masking, Predicates, Rule
 from rules.decision import Mask, MaskKind, Refusal
 from rules.denying import REFUSED
 from rules.facts import ColumnId, Facts, FunctionRisk, OutputColumn, Use
+from rules.granting import is_harmless
 from rules.roles import RoleView, strongest
 from rules.taxonomy import BASELINE
 from rules.touching import direct_tables, show_table
@@ -123,7 +124,14 @@ def masked_copy_out(facts: Facts, view: RoleView) -> Refusal | None:
 
 def revealing_plan(facts: Facts, view: RoleView) -> Refusal | None:
     """A plan shows statistics and constants computed from hidden data."""
-    if facts.kind != "explain" or not hides(facts, view):
+    if facts.kind != "explain" or not view.hides_data:
+        return None
+    if facts.runs is not None:
+        detail = (
+            f'what a prepared statement reads is hidden in part from role "{view.role}", and its plan would show it'
+        )
+        return Refusal(EXPLAIN, REFUSED, detail, "EXPLAIN the statement itself instead of its EXECUTE")
+    if not hides(facts, view):
         return None
     hidden = sorted({show_table(use.table) for use in facts.tables if view.hides_in(use.table)})
     what = f"of {', '.join(hidden)}, where columns are hidden" if hidden else "of functions or writes"
@@ -159,4 +167,4 @@ def hides(facts: Facts, view: RoleView) -> bool:
         return False
     if any(use.access is not Access.SELECT or view.hides_in(use.table) for use in facts.tables):
         return True
-    return any(function.risk is not FunctionRisk.PURE for function in facts.functions)
+    return any(f.risk is not FunctionRisk.PURE and not is_harmless(f) for f in facts.functions)

@@ -15,6 +15,7 @@ from rules.catalog import Catalog, Relation
 from rules.decide import decide, problem_refusal
 from rules.decision import Decision, Mask, MaskKind, Verdict
 from rules.facts import ColumnId, Facts, OutputColumn
+from rules.granting import DEFAULT, may_reach
 from rules.hiding import output_mask
 from rules.roles import RoleView, descendants
 from rules.set_config import with_set_config
@@ -145,6 +146,7 @@ class PolicyContext:
         self.failures = 0
         self.last_failure: Exception | None = None
         self._cache = cache or Cache()
+        self._denials: dict[tuple[int, int], str | None] = {}
         self._origins: dict[tuple[int, int], Mask | None] = {}
 
     # ------------------------------------------------------------ texts
@@ -210,12 +212,23 @@ class PolicyContext:
         return output_mask(origin, self.view)
 
     def origin_denied(self, table_oid: int, attribute_number: int) -> str | None:
-        """The id of a rule by which the role may not read the column that the server names as an origin."""
-        if not table_oid or not self.view.denies:
+        """The id of a rule by which the role may not read the column that the server names as an origin;
+        `dbgate:default` for a table that no rule allows it in any way. A table unknown to the catalog: None."""
+        if not table_oid or self.view.may_do_everything:
             return None
+        key = (table_oid, attribute_number)
+        if key not in self._denials:
+            self._denials[key] = self._origin_denied(table_oid, attribute_number)
+        return self._denials[key]
+
+    def _origin_denied(self, table_oid: int, attribute_number: int) -> str | None:
         origin = self._origin(table_oid, attribute_number)
-        rules = (self.view.denied_column(c) for c in (() if origin is None else origin.sources))
-        return min((rule.id for rule in rules if rule is not None), default=None)
+        relation = self.catalog.by_oid.get(table_oid)
+        if origin is None or relation is None:
+            return None
+        denying = (self.view.denied_column(column) for column in origin.sources)
+        denied = min((rule.id for rule in denying if rule is not None), default=None)
+        return denied or (None if may_reach(relation.qualified, self.view) else DEFAULT)
 
     def _origin(self, table_oid: int, attribute_number: int) -> OutputColumn | None:
         """The column with those of the same table's children and, for a view, those behind it; None when the catalog

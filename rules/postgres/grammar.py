@@ -97,8 +97,10 @@ _BY_WORD: Final = {
 }
 
 
-def chain_depth(text: bytes) -> int:
-    """An upper bound (within a small factor) of how high the parse tree of `text` can be, from its tokens alone."""
+def chain_depth(text: bytes, limit: int = MAX_CHAIN) -> int:
+    """An upper bound (within a small factor) of how high the parse tree of `text` can be, from its tokens alone.
+
+    Stops counting once it is above `limit`."""
     depth = _Depth()
     previous = b""
     for kind, start, end in tokens(text):
@@ -108,6 +110,8 @@ def chain_depth(text: bytes) -> int:
         note = _BY_WORD.get(token) if kind is Token.WORD and previous != b"." else _BY_KIND.get(kind)
         if note:
             note(depth)
+            if depth.deepest + depth.stacked > limit:
+                break
         previous = token
     return depth.deepest + depth.stacked
 

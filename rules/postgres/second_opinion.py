@@ -62,18 +62,24 @@ def _kind(tree: exp.Expr) -> str:
 
 
 _READS: Final = (exp.Query, exp.Values, exp.Table)
+_NOT_SOURCES: Final = (exp.Opclass, exp.Lock)  # an operator class; FOR UPDATE OF alias
 
 
 def _tables(tree: exp.Expr) -> set[Name]:
     """The tables that sqlglot sees, CTE names left out."""
-    common = {_folded(cte.args["alias"].this) for cte in tree.find_all(exp.CTE) if cte.args.get("alias")}
-    found = {name for table in tree.find_all(exp.Table) if (name := _name(table))}
-    return {name for name in found if len(name) > 1 or name[0] not in common}
+    common: set[Name] = set()
+    found: set[Name] = set()
+    for node in tree.find_all(exp.Table, exp.CTE):
+        if isinstance(node, exp.Table):
+            found.add(_name(node))
+        elif node.args.get("alias"):
+            common.add((_folded(node.args["alias"].this),))
+    return found - common - {()}
 
 
 def _name(table: exp.Table) -> Name:
-    """A table's name; empty for a function in FROM and for an operator class."""
-    if not isinstance(table.this, exp.Identifier) or isinstance(table.parent, exp.Opclass):
+    """A table's name; empty for a function in FROM and where the node stands for another kind of name."""
+    if not isinstance(table.this, exp.Identifier) or isinstance(table.parent, _NOT_SOURCES):
         return ()
     parts = (table.args.get("catalog"), table.args.get("db"), table.this)
     name = tuple([_folded(part) for part in parts if part])

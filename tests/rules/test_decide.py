@@ -11,7 +11,7 @@ from rules.decide import decide
 from rules.decision import Decision, Mask, MaskKind, Verdict
 from rules.facts import ColumnId, Facts, FunctionRisk, OutputColumn, Use, problem_facts
 from rules.roles import STRENGTH, RoleView
-from rules.tree import Access, Setting, Unparsable
+from rules.tree import Access, Carrier, CarrierKind, Setting, Unparsable
 from tests.rules.worlds import CATALOG, book, column, function, output, readable, role, select, table, use
 
 READS = """
@@ -88,6 +88,10 @@ class TestAllow:
             assert decision.rules == ("dbgate:baseline",)
         denied = role(READS + "\n  - {id: d, deny: {statements: [transaction]}}")
         assert refusing(decide(facts("transaction"), denied)) == "d"
+
+    def test_pools_may_unlisten(self) -> None:
+        assert allowed(decide(facts("listen", detail="UNLISTEN"), role(READS)))
+        assert not allowed(decide(facts("listen", detail="LISTEN"), role(READS)))
 
     @pytest.mark.parametrize("kind", ["create", "drop", "grant", "maintenance", "admin", "do"])
     def test_structure_without_a_table_needs_a_rule_for_all_tables(self, kind: str) -> None:
@@ -332,6 +336,11 @@ class TestMasks:
         assert allowed(decide(facts("explain", table("orders")), role(MASKED)))
         denied = role(READS + "\n  - {id: d, deny: {columns: [customers.ssn]}}")
         assert refusing(decide(explained, denied)) == "dbgate:explain"
+
+    def test_explain_of_a_prepared_statement_that_may_read_what_is_hidden(self) -> None:
+        prepared = facts("explain", runs=Carrier(CarrierKind.STATEMENT, "p"))
+        assert refusing(decide(prepared, role(MASKED))) == "dbgate:explain"
+        assert allowed(decide(prepared, role(READS)))
 
     def test_hides(self) -> None:
         view = role(MASKED + "  - {id: w, allow: {statements: [insert]}}")

@@ -196,6 +196,12 @@ class TestWitness:
         assert asked.origin_denied(0, 0) is None
         assert context(role="dba").origin_denied(oid("api_keys"), 2) is None
 
+    def test_origins_that_no_rule_allows(self) -> None:
+        asked = context("rules: [{id: a, allow: {statements: [insert], tables: [customers]}}]")
+        assert asked.origin_denied(oid("customers"), 1) is None
+        assert asked.origin_denied(oid("people", "hr"), 1) == "dbgate:default"
+        assert asked.origin_denied(999_999, 1) is None
+
 
 def test_roles_at_a_glance() -> None:
     agent, dba = context(), context(role="dba")
