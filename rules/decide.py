@@ -14,7 +14,16 @@ from rules.decision import Decision, Refusal, Verdict
 from rules.denying import REFUSED, deny_match, deny_refusal
 from rules.facts import Facts
 from rules.granting import covers_table, grants, grants_everywhere, ungranted
-from rules.hiding import hides, masked_copy_out, masked_sources, misused_mask, output_masks, reshaping, revealing_plan
+from rules.hiding import (
+    hides,
+    masked_copy_out,
+    masked_sources,
+    misused_mask,
+    output_masks,
+    reshaping,
+    revealing_plan,
+    unseen_run,
+)
 from rules.roles import RoleView, covering
 from rules.settings_policy import objection
 from rules.touching import direct_tables, read_columns, show_table, statement_words, use_words
@@ -26,7 +35,18 @@ UNKNOWN_RELATION: Final = "dbgate:unknown-relation"
 SETTING: Final = "dbgate:setting"
 CATALOG_KINDS: Final = frozenset({"create", "alter", "drop", "do", "call"})
 #: codes whose SQLSTATE clients know from the server
-SQLSTATES: Final = {"syntax": "42601", "length": "54000", "encoding": "22021", "internal": "XX000"}
+SQLSTATES: Final = {
+    "syntax": "42601",
+    "column": "42703",
+    "ambiguous": "42702",
+    "length": "54000",
+    "too-long": "54000",
+    "too-complex": "54001",
+    "too-deep": "54001",
+    "encoding": "22021",
+    "nul": "22021",
+    "internal": "XX000",
+}
 
 
 def decide(facts: Facts, view: RoleView) -> Decision:
@@ -49,7 +69,7 @@ def decide(facts: Facts, view: RoleView) -> Decision:
         tables=touched_tables(facts),
         columns=touched_columns(facts),
         masked_columns=tuple(str(column) for column in masked),
-        settings=facts.settings,
+        settings=facts.settings if facts.kind != "show" else (),
         defines=facts.defines,
         runs=facts.runs,
         drops=facts.drops,
@@ -108,6 +128,8 @@ def _denied(facts: Facts, view: RoleView) -> Refusal | None:
 
 
 def _setting(facts: Facts, view: RoleView) -> Refusal | None:
+    if facts.kind == "show":
+        return None
     reasons = (objection(setting, unrestricted=view.unrestricted) for setting in facts.settings)
     reason = next((r for r in reasons if r is not None), None)
     return None if reason is None else Refusal(SETTING, REFUSED, f"{SETTING}: {reason}", "go on without this SET")
@@ -128,6 +150,7 @@ LAWS: Final[tuple[Law, ...]] = (
     _setting,
     reshaping,
     masked_copy_out,
+    unseen_run,
     misused_mask,
     _unknown_relation,
     ungranted,
