@@ -19,7 +19,7 @@ from dbgate.demo.embedded_postgres import HOST, EmbeddedPostgres, free_port
 from protocols.postgres.scram import Verifier
 
 AGENT = "agent"
-START_LIMIT = 30.0
+START_LIMIT = 60.0
 STOP_LIMIT = 20.0
 
 SETTINGS = """\
