@@ -193,7 +193,7 @@ def _function_refusal(function: FunctionUse, view: RoleView) -> Refusal:
     name = function.name if "." in function.name or not function.schema else f"{function.schema}.{function.name}"
     detail = f'no rule allows the function {name} for role "{view.role}": {_RISKS[function.risk]}'
     if function.risk is FunctionRisk.UNKNOWN:
-        return Refusal(FUNCTION, REFUSED, detail, "check the name, or qualify it with its schema")
+        return Refusal(FUNCTION, REFUSED, detail, "check the name, or qualify it with its schema", "42883")
     lent = _few(sorted({p.text for _, a in view.allows for p in a.functions}))
     return Refusal(FUNCTION, REFUSED, detail, f"this role may call: {lent}" if lent else "do without it")
 

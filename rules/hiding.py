@@ -43,6 +43,9 @@ OPAQUE_OBJECTS: Final = (
 STRUCTURE: Final = "dbgate:structure"
 EXPLAIN: Final = "dbgate:explain"
 COPY_OUT: Final = "dbgate:copy"
+CARRIED: Final = "dbgate:prepared"
+#: what shapes a relation, or puts expressions over its columns (indexes, constraints, statistics)
+_SHAPING: Final = frozenset({Access.ALTER, Access.CREATE})
 
 
 # ---------------------------------------------------------------- outputs
@@ -122,15 +125,18 @@ def masked_copy_out(facts: Facts, view: RoleView) -> Refusal | None:
     return Refusal(COPY_OUT, REFUSED, detail, f"use SELECT, which returns masked values, or COPY without {names}")
 
 
+def unseen_run(facts: Facts, view: RoleView) -> Refusal | None:
+    """EXPLAIN EXECUTE and CREATE TABLE AS EXECUTE: what the prepared statement reads does not stand in the text."""
+    if facts.runs is None or facts.kind in BASELINE or not view.hides_data:
+        return None
+    detail = f'{facts.detail or facts.kind.upper()} runs "{facts.runs.name}", which may read what is masked'
+    return Refusal(CARRIED, REFUSED, detail, "write the statement itself in place of its EXECUTE")
+
+
 def revealing_plan(facts: Facts, view: RoleView) -> Refusal | None:
     """A plan shows statistics and constants computed from hidden data."""
     if facts.kind != "explain" or not view.hides_data:
         return None
-    if facts.runs is not None:
-        detail = (
-            f'what a prepared statement reads is hidden in part from role "{view.role}", and its plan would show it'
-        )
-        return Refusal(EXPLAIN, REFUSED, detail, "EXPLAIN the statement itself instead of its EXECUTE")
     if not hides(facts, view):
         return None
     hidden = sorted({show_table(use.table) for use in facts.tables if view.hides_in(use.table)})
@@ -147,10 +153,11 @@ def reshaping(facts: Facts, view: RoleView) -> Refusal | None:
         return Refusal(STRUCTURE, REFUSED, detail, "run its statements one by one")
     if not view.hides_data:
         return None
-    tables = [u.table for u in direct_tables(facts) if u.access is Access.ALTER and view.hides_in(u.table)]
+    shaped = [u.table for u in direct_tables(facts) if u.access in _SHAPING and u.table in view.catalog.by_name]
+    tables = [table for table in shaped if view.hides_in(table)]
     if not tables:
         return None
-    detail = f'{show_table(tables[0])} has columns that are hidden from role "{view.role}"; changed, they could show'
+    detail = f'{show_table(tables[0])} has columns that are hidden from role "{view.role}"; changed or indexed, they could show'
     return Refusal(STRUCTURE, REFUSED, detail, "ask a database administrator to change the table")
 
 

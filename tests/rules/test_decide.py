@@ -339,8 +339,14 @@ class TestMasks:
 
     def test_explain_of_a_prepared_statement_that_may_read_what_is_hidden(self) -> None:
         prepared = facts("explain", runs=Carrier(CarrierKind.STATEMENT, "p"))
-        assert refusing(decide(prepared, role(MASKED))) == "dbgate:explain"
+        assert refusing(decide(prepared, role(MASKED))) == "dbgate:prepared"
         assert allowed(decide(prepared, role(READS)))
+
+    def test_copies_of_what_a_prepared_statement_returns(self) -> None:
+        made = facts("create", table("new", Access.CREATE), runs=Carrier(CarrierKind.STATEMENT, "p"))
+        wide = MASKED + '  - {id: w, allow: {statements: ["*"]}}'
+        assert refusing(decide(made, role(wide))) == "dbgate:prepared"
+        assert allowed(decide(facts("prepared", runs=Carrier(CarrierKind.STATEMENT, "p")), role(wide)))
 
     def test_hides(self) -> None:
         view = role(MASKED + "  - {id: w, allow: {statements: [insert]}}")
@@ -355,6 +361,9 @@ class TestMasks:
         view = role(MASKED + '  - {id: w, allow: {statements: ["*"]}}')
         assert refusing(decide(facts("alter", table("customers", Access.ALTER)), view)) == "dbgate:structure"
         assert allowed(decide(facts("alter", table("orders", Access.ALTER)), view))
+        assert refusing(decide(facts("create", table("customers", Access.CREATE)), view)) == "dbgate:structure"
+        assert allowed(decide(facts("create", table("orders", Access.CREATE)), view))
+        assert allowed(decide(facts("create", table("brand_new", Access.CREATE)), view))
 
     @pytest.mark.parametrize(
         "detail",
@@ -380,6 +389,11 @@ class TestSettings:
     def test_pinned_ones_for_nobody(self) -> None:
         assert refusing(self.set_("client_encoding", "latin1", rules=ALL)) == "dbgate:setting"
         assert allowed(self.set_("client_encoding", "utf-8", rules=MASKED))
+
+    def test_showing_changes_nothing(self) -> None:
+        decision = decide(facts("show", settings=(Setting("app.tenant", None),)), role(MASKED))
+        assert allowed(decision)
+        assert decision.settings == ()
 
     def test_others_for_unrestricted_roles(self) -> None:
         assert allowed(self.set_("app.tenant", "7", rules=ALL))
