@@ -157,7 +157,7 @@ def reshaping(facts: Facts, view: RoleView) -> Refusal | None:
     tables = [table for table in shaped if view.hides_in(table)]
     if not tables:
         return None
-    detail = f'{show_table(tables[0])} has columns that are hidden from role "{view.role}"; changed or indexed, they could show'
+    detail = f'{show_table(tables[0])} has columns that are hidden from role "{view.role}": changed, they could show'
     return Refusal(STRUCTURE, REFUSED, detail, "ask a database administrator to change the table")
 
 
