@@ -61,14 +61,16 @@ class Gate:
         workers: int = 1,
         tls_required: bool = False,
         extra: Mapping[str, Any] | None = None,
+        rulebooks: Mapping[str, str] | None = None,
     ) -> None:
+        """`rulebooks`: name -> text, for those that are not in the directory rulebooks/."""
         self.directory = directory
         self.host, self.port = "127.0.0.1", 0
         self.control = free_port()
         self._errors: list[str] = []
         self._settings = _settings(self.control, server, databases, tls, workers, tls_required)
         _merge(self._settings, extra or {})
-        self._write(databases)
+        self._write(databases, rulebooks or {})
         self.process = self._start()
 
     # ------------------------------------------------------------ for clients
@@ -139,11 +141,12 @@ class Gate:
 
     # ------------------------------------------------------------ starting
 
-    def _write(self, databases: Mapping[str, Upstream]) -> None:
+    def _write(self, databases: Mapping[str, Upstream], texts: Mapping[str, str]) -> None:
         rules = self.directory / "rules"
         rules.mkdir(parents=True, exist_ok=True)
         for name in {upstream.rulebook for upstream in databases.values()}:
-            (rules / f"{name}.yaml").write_text((RULEBOOKS / f"{name}.yaml").read_text())
+            text = texts[name] if name in texts else (RULEBOOKS / f"{name}.yaml").read_text()
+            (rules / f"{name}.yaml").write_text(text)
         with (self.directory / "dbgate.yaml").open("w") as file:
             YAML(typ="safe").dump(self._settings, file)
 

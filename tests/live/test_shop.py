@@ -86,7 +86,7 @@ def test_refusal_teaches(connection: psycopg.Connection[Any]) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege) as caught:
         connection.execute(REFUSED)
     diagnosis = caught.value.diag
-    assert "credentials are not readable through this gate" in str(diagnosis.message_primary)
+    assert "credentials are not readable through this gate" in f"{diagnosis.message_primary} {diagnosis.message_detail}"
     assert "no-secrets" in str(diagnosis.message_detail)
     assert "shop.yaml:" in str(diagnosis.message_detail)
     assert "platform team" in str(diagnosis.message_hint)
