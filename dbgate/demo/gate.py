@@ -122,7 +122,7 @@ class DemoGate:
     def _serve(self) -> None:
         with self.log.open("w") as log:
             self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", "dbgate", "serve", "--config", str(self.settings)],
+                [sys.executable, "-P", "-m", "dbgate", "serve", "--config", str(self.settings)],
                 env={**os.environ, "SHOP_PASSWORD": self.upstream_password},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
