@@ -53,4 +53,14 @@ def make_gate(server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
     yield make
     for gate in started:
+        stop(gate)
+
+
+def stop(gate: Gate) -> None:
+    """Ends the gate, fails when it printed a traceback, and gives the pipes back."""
+    try:
         gate.stop()
+    finally:
+        for pipe in (gate.process.stdout, gate.process.stderr):
+            if pipe is not None:
+                pipe.close()

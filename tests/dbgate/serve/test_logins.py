@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.dbgate.serve.conftest import DATABASE
+from tests.dbgate.serve.conftest import DATABASE, stop
 from tests.live.gate import CLIENT_PASSWORD, Gate, Upstream, await_true, verifier
 from tests.live.servers import Postgres
 
@@ -37,7 +37,7 @@ def gate(server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     extra = {"users": USERS, "gate": {"authentication_timeout": "1500ms"}}
     gate = Gate(tmp_path_factory.mktemp("g"), server, databases, pair, extra=extra)
     yield gate
-    gate.stop()
+    stop(gate)
 
 
 def refusal(gate: Gate, *words: str, **options: str) -> psycopg.OperationalError:
