@@ -1,8 +1,9 @@
 """The start of a connection to an upstream server, up to its first ReadyForQuery: a machine without I/O.
 
 Send what `to_send` returns (at first the StartupMessage), feed answers with `receive`, ask `next_event` until it says
-`LoggedIn` or `LoginFailed`; None means that more bytes are needed. `PeerError`: the server broke the protocol, or could
-not prove that it knows the password; close the connection. Source: PostgreSQL documentation, "Message Flow / Start-up".
+`LoggedIn` or `LoginFailed`; None means that more bytes are needed. `PeerError`: the server broke the protocol, offers
+no SASL mechanism we may use, or could not prove that it knows the password; close the connection.
+Source: PostgreSQL documentation, "Message Flow / Start-up".
 """
 
 from __future__ import annotations

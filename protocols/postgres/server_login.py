@@ -196,6 +196,8 @@ class ServerLogin:
         self, verifier: Verifier, nonce: str, channel_binding_hash: bytes | None = None, doomed: bool = False
     ) -> None:
         """Ask for SCRAM. A certificate hash (TLS only) puts SCRAM-SHA-256-PLUS first; `doomed`: see ScramServer."""
+        if channel_binding_hash is not None and not self.tls:
+            raise UsageError("channel binding needs TLS")
         scram = ScramServer(verifier, nonce, channel_binding_hash, doomed)
         self._move(Step.SCRAM_BEGUN)
         self._scram = scram
