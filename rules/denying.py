@@ -79,7 +79,7 @@ def deny_match(deny: Deny, facts: Facts, view: RoleView) -> str | None:
 
 
 def deny_refusal(rule: Rule, deny: Deny, touched: str, facts: Facts, view: RoleView) -> Refusal:
-    detail = f'rule "{rule.id}" ({rule.place}): {touched}'
+    detail = f'rule "{rule.id}" ({rule.place.for_clients}): {touched}'
     return Refusal(rule.id, REFUSED, f"{detail}; {rule.message}" if rule.message else detail,
                    rule.instead or _mend(deny, facts, view))  # fmt: skip
 

@@ -96,7 +96,7 @@ def _uses(facts: Facts) -> set[tuple[ColumnId, Use]]:
 
 def _misuse_refusal(column: ColumnId, use: Use, broken: Iterable[tuple[Rule, Masking]]) -> Refusal:
     rule, masking = min(broken, key=lambda pair: pair[0].id)
-    detail = f'rule "{rule.id}" ({rule.place}): column {column} {_USE_WORDS[use]}'
+    detail = f'rule "{rule.id}" ({rule.place.for_clients}): column {column} {_USE_WORDS[use]}'
     hint = rule.instead or _misuse_mend(column, use, masking)
     return Refusal(rule.id, REFUSED, f"{detail}; {rule.message}" if rule.message else detail, hint)
 

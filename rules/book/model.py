@@ -27,6 +27,11 @@ class Place:
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
 
+    @property
+    def for_clients(self) -> str:
+        """Without the folders: where files lie on the gate's machine is not a client's business."""
+        return f"{self.file.replace(chr(92), '/').rpartition('/')[2]}:{self.line}"
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.book import Rulebook
+from rules.book import Rulebook, load
 from rules.decide import decide
 from rules.decision import Decision, Mask, MaskKind, Verdict
 from rules.facts import ColumnId, Facts, FunctionRisk, OutputColumn, Use, problem_facts
@@ -193,6 +193,13 @@ class TestDeny:
         assert refusal.message == "dbgate refused this statement"
         assert refusal.detail == 'rule "keys" (rules.yaml:6): table public.api_keys; credentials'
         assert refusal.hint == "ask the platform team"
+
+    def test_a_refusal_does_not_tell_the_folders(self) -> None:
+        loaded = load({"/etc/gate/a.yaml": "version: 1\nrules: [{id: d, deny: {tables: [api_keys]}}]"})
+        assert loaded.rulebook is not None
+        refusal = decide(select("api_keys"), RoleView(loaded.rulebook, "agent", CATALOG)).refusal
+        assert refusal is not None
+        assert refusal.detail == 'rule "d" (a.yaml:2): table public.api_keys'
 
     def test_tables_reached_through_a_view_count(self) -> None:
         read = facts("select", table("contacts"), table("api_keys", through="contacts"))
