@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from rules.postgres.nodes import EXPRESSIONS, Node, Reader, items, strings, unknown, words
+from rules.postgres.nodes import EXPRESSIONS, Node, Reader, Refused, items, strings, unknown, words
 from rules.tree import (
     Call,
     Cast,
@@ -222,6 +222,10 @@ def grouping(read: Reader, body: Node) -> Expression:
     return Operation("grouping", read.expressions(body["args"]), (), body.get("location", 0))
 
 
+#: An array has at most 6 dimensions; the second parser's time grows with the cube of this number.
+MAX_STEPS: Final = 32
+
+
 def bounds(read: Reader, body: Node) -> tuple[Expression, ...]:
     """The expressions inside `[i]` or `[low:high]`."""
     return tuple(read.expression(body[side]) for side in ("lidx", "uidx") if body.get(side))
@@ -240,6 +244,8 @@ def _step(read: Reader, operand: Expression, node: Node, at: int) -> Expression:
 
 @_node("A_Indirection", "arg indirection")
 def indirection(read: Reader, body: Node) -> Expression:
+    if len(body["indirection"]) > MAX_STEPS:
+        raise Refused("too-complex", f"it takes more than {MAX_STEPS} subscripts in a row", "use a jsonb path instead")
     found = read.expression(body["arg"])
     at = found.at
     for node in body["indirection"]:
@@ -294,6 +300,9 @@ def _arguments(read: Reader, body: Node) -> tuple[Expression, ...]:
     return found
 
 
+_CONDITIONS: Final = words("agg_order agg_filter over")
+
+
 @_node(
     "FuncCall",
     "funcname args agg_order agg_filter over agg_within_group agg_star agg_distinct func_variadic funcformat location",
@@ -302,7 +311,7 @@ def call(read: Reader, body: Node) -> Expression:
     made = Call(
         strings(body["funcname"]),
         _arguments(read, body),
-        _conditions(read, body) if len(body) > 3 else (),
+        _conditions(read, body) if body.keys() & _CONDITIONS else (),
         "agg_star" in body,
         body.get("location", 0),
     )

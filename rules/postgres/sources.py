@@ -11,7 +11,7 @@ from rules.tree import Derived, Expression, FunctionSource, Join, JoinKind, Name
 
 _node = SOURCES.node
 
-_IDENTIFIER = rb"""(?:[uU]&"(?:[^"]|"")*"|"(?:[^"]|"")*"|[A-Za-z_\x80-\xff][\w$\x80-\xff]*)"""
+_IDENTIFIER = rb"""(?:(?![uU]&")[A-Za-z_\x80-\xff][\w$\x80-\xff]*|"(?:[^"]|"")*")"""
 _GAP = rb"(?:\s+|--[^\n\r]*|/\*.*?\*/)*"
 _QUALIFIED: Final = [re.compile((_GAP + rb"\." + _GAP).join([_IDENTIFIER] * parts), re.S) for parts in (1, 2, 3)]
 
@@ -32,7 +32,7 @@ def alias_names(body: Node) -> tuple[str | None, tuple[str, ...]]:
 
 
 def relation(read: Reader, body: Node) -> Relation:
-    """A RangeVar. `end` is found in the text: the parse tree has no end of a name."""
+    """A RangeVar. `end` is found in the text: the parse tree has no end of a name. U&"..." names have no offsets."""
     if not body.keys() <= _RANGE_FIELDS:
         raise unknown("a table with " + ", ".join(sorted(body.keys() - _RANGE_FIELDS)), body.get("location", -1))
     name = relation_name(body)

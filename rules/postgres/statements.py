@@ -331,6 +331,7 @@ def explain(read: Reader, body: Node) -> Statement:
     return _with(
         inside,
         kind="explain",
+        defines=None,
         executes=analyzed,
         returns_body=False,
         detail=f"EXPLAIN{' ANALYZE' if analyzed else ''} {inside.detail}".rstrip(),
