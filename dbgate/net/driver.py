@@ -43,6 +43,7 @@ class Session(Protocol):
     def policy_changed(self, policy: Any, now: int) -> Outcome: ...
     def catalog_unavailable(self, reason: str, now: int) -> Outcome: ...
     def terminate(self, sqlstate: str, message: str, now: int) -> Outcome: ...
+    def upstream_lost(self, reason: str, now: int) -> Outcome: ...
     def ended(self, reason: str, now: int) -> Outcome: ...
 
 
@@ -283,7 +284,10 @@ class Driver:
     # ------------------------------------------------------------ events of the transports
 
     def side_lost(self, which: str, error: Exception | None) -> None:
-        self.close(f"{which} connection lost: {type(error).__name__}" if error else f"{which} closed the connection")
+        reason = f"{which} connection lost: {type(error).__name__}" if error else f"{which} closed the connection"
+        if which == "upstream" and self._phase is not Phase.CLOSED and self._held is None:
+            self._step(lambda _none, now: self.session.upstream_lost(reason, now), None)
+        self.close(reason)
 
     def side_full(self, client: bool) -> None:
         """The write buffer towards the client (or upstream) is full: stop reading from the other side."""

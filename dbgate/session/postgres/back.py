@@ -247,6 +247,7 @@ def on_error(state: State, splice: Splice, start: int, end: int) -> None:
         raise PeerError("the upstream sent an ErrorResponse that cannot be read")
     entry = state.ledger.head()
     if entry is None or told.get("S") in FATAL_SEVERITIES or told.get("V") in FATAL_SEVERITIES:
+        state.farewell = True
         pass_error(state, splice, start, end, told)
         return
     state.stream = None

@@ -114,6 +114,12 @@ class PostgresSession:
         state.close(message)
         return state.outcome(fatal_message(sqlstate, message), TERMINATE)
 
+    def upstream_lost(self, reason: str, now: int) -> Outcome:
+        """The upstream's connection is gone: the client is told, unless the server itself has said goodbye."""
+        if self._state.farewell:
+            return self.ended(reason, now)
+        return self.terminate("08006", "dbgate: the connection to the database was lost", now)
+
     def ended(self, reason: str, now: int) -> Outcome:
         """A connection is gone: statements whose end was not seen are closed as unknown."""
         self._state.now = now

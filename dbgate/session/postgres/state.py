@@ -116,10 +116,11 @@ PlanKey: TypeAlias = tuple[tuple[FieldDescription, ...], tuple[int, ...], tuple[
 
 @dataclass(slots=True)
 class State:
-    """`status`: the last ReadyForQuery's transaction status. `hidden`: the open transaction (or what is outstanding)
-    touched data that the role may not see whole, so the server's texts are rebuilt. `watched`: there is something to
-    hide from this role; if not, nothing is asked, described or rebuilt on its behalf. `path_dirty`: the search path may
-    have changed; `path_moved`: it did so inside the open transaction, whose end may change it back."""
+    """`status`: the last ReadyForQuery's transaction status. `watched`: there is something to hide from this role; if
+    not, nothing is asked, described or rebuilt on its behalf. `hidden`: the open transaction (or what is outstanding)
+    touched data that the role may not see whole, so the server's texts are rebuilt. `path_dirty`: the search path may
+    have changed; `path_moved`: it did so inside the open transaction, whose end may change it back. `retried`: the
+    catalog was just read again for the statement at hand. `farewell`: the server has sent a FATAL error."""
 
     login: SessionLogin
     limits: Limits
@@ -141,6 +142,7 @@ class State:
     wishes: list[Wish] = field(default_factory=list)
     plans: dict[PlanKey, RowPlan] = field(default_factory=dict)
     watched: bool = True
+    farewell: bool = False
 
     def __post_init__(self) -> None:
         self.watched = not self.context.unrestricted

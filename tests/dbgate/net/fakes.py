@@ -82,6 +82,9 @@ class FakeSession:
     def terminate(self, sqlstate: str, message: str, now: int) -> Outcome:
         return self._take("terminate", sqlstate, Outcome(to_client=sqlstate.encode()))
 
+    def upstream_lost(self, reason: str, now: int) -> Outcome:
+        return self._take("lost", reason, Outcome(to_client=b"last words"))
+
     def ended(self, reason: str, now: int) -> Outcome:
         self.inputs.append(("ended", reason))
         return Outcome(events=[StatementDecided(statement="end")])

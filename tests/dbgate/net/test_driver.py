@@ -159,7 +159,8 @@ async def test_the_end_of_one_side_ends_the_other_and_is_recorded_once() -> None
     bench = Bench()
     bench.upstream.protocol.connection_lost(ConnectionResetError())
     bench.client.protocol.connection_lost(None)
-    assert bench.session.inputs == [("ended", "upstream connection lost: ConnectionResetError")]
+    reason = "upstream connection lost: ConnectionResetError"
+    assert bench.session.inputs == [("lost", reason), ("ended", reason)]
     assert (bench.client.closed, bench.upstream.closed) == (True, True)
     assert bench.closed == [bench.driver]
     assert len(bench.recorder.late) == 1

@@ -386,6 +386,17 @@ def test_a_lost_connection_closes_what_is_open_as_unknown() -> None:
     assert outcome.events[-1].statements == 1  # type: ignore[attr-defined]
 
 
+def test_a_lost_upstream_is_told_to_the_client_once() -> None:
+    session = new_session()
+    session.client_sent(query("SELECT 1"), 0)
+    outcome = session.upstream_lost("connection reset", 0)
+    assert only_error(outcome.to_client).get("C") == "08006"
+    assert [getattr(e, "sqlstate", None) for e in outcome.events] == ["unknown", None]
+    session = new_session()
+    session.upstream_sent(backend.error("FATAL", "57P01", "shutting down").encode(), 0)
+    assert session.upstream_lost("closed", 0).to_client == b""
+
+
 def test_terminate_tells_the_client_why() -> None:
     outcome = new_session().terminate("57P01", "the gate is shutting down", 0)
     assert only_error(outcome.to_client).get("M") == "the gate is shutting down"
