@@ -38,7 +38,7 @@ _USE_WORDS: Final[dict[Use, str]] = {
 OPAQUE_OBJECTS: Final = (
     "FUNCTION", "PROCEDURE", "ROUTINE", "TRIGGER", "EVENT TRIGGER", "RULE", "AGGREGATE", "OPERATOR", "CAST", "LANGUAGE",
     "EXTENSION", "TRANSFORM", "CONVERSION", "SUBSCRIPTION", "PUBLICATION", "SERVER", "FOREIGN", "USER MAPPING",
-    "ACCESS METHOD", "POLICY", "TYPE", "DOMAIN",
+    "ACCESS METHOD", "POLICY",
 )  # fmt: skip
 STRUCTURE: Final = "dbgate:structure"
 EXPLAIN: Final = "dbgate:explain"
@@ -153,6 +153,9 @@ def reshaping(facts: Facts, view: RoleView) -> Refusal | None:
         return Refusal(STRUCTURE, REFUSED, detail, "run its statements one by one")
     if not view.hides_data:
         return None
+    if facts.detail.upper().startswith("ALTER SCHEMA"):
+        detail = f'rules for role "{view.role}" go by the names of schemas'
+        return Refusal(STRUCTURE, REFUSED, detail, "ask a database administrator to change the schema")
     shaped = [u.table for u in direct_tables(facts) if u.access in _SHAPING and u.table in view.catalog.by_name]
     tables = [table for table in shaped if view.hides_in(table)]
     if not tables:

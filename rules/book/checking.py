@@ -81,8 +81,10 @@ def _relations(pattern: NamePattern, catalog: Catalog) -> list[Relation]:
 
 
 def _unseen(pattern: NamePattern, catalog: Catalog) -> bool:
-    """A system schema of which the catalog lists nothing: no telling what is in it."""
+    """Temporary tables, or a system schema of which the catalog lists nothing: no telling what is in it."""
     schema = pattern.schema
+    if schema is not None and schema.text.startswith("pg_temp"):
+        return True
     if schema is None or not is_system_schema(schema.text):
         return False
     return not any(r.schema == schema.text for r in catalog.relations)

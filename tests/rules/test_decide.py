@@ -371,6 +371,7 @@ class TestMasks:
         assert refusing(decide(facts("create", table("customers", Access.CREATE)), view)) == "dbgate:structure"
         assert allowed(decide(facts("create", table("orders", Access.CREATE)), view))
         assert allowed(decide(facts("create", table("brand_new", Access.CREATE)), view))
+        assert refusing(decide(facts("alter", detail="ALTER SCHEMA RENAME"), view)) == "dbgate:structure"
 
     @pytest.mark.parametrize(
         "detail",
