@@ -161,7 +161,7 @@ def _decisive(written: tuple[Expression, ...], operands: list[Item]) -> list[Ite
     """The operands of a CASE that choose among the others: its test, the WHEN values, the conditions.
 
     The tree lists them flat; where a test cannot be told from a condition, both readings count."""
-    first_is_condition = _is_condition(written[0]) or len(written) < 3
+    first_is_condition = _is_condition(written[0]) or operands[0].type == "boolean" or len(written) < 3
     odd = not first_is_condition and not isinstance(written[1], Literal | Parameter)
     return [
         item

@@ -17,7 +17,9 @@ def used(reader: Reader, name: tuple[str, ...]) -> None:
     memory = reader.catalog.derived
     found = memory.get(key)
     if not isinstance(found, frozenset):
-        found = memory[key] = candidates(reader.catalog, tuple(name))
+        found = candidates(reader.catalog, name)
+        if all(f.risk is not FunctionRisk.UNKNOWN for f in found):  # made-up names must not fill the memory
+            memory[key] = found
     reader.functions |= found
 
 

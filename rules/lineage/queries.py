@@ -34,6 +34,7 @@ from rules.tree import (
     SetOperation,
     Source,
     Star,
+    Subquery,
     Update,
     Values,
     Write,
@@ -136,8 +137,14 @@ def outputs(reader: Reader, listed: Iterable[Output], scope: Scope) -> tuple[Ite
         elif type(e) is Field and e.name is None:
             items += _fields(reader, e, scope)
         else:
-            items.append(value(reader, e, scope).named(output.name or output_name(e)))
+            item = value(reader, e, scope)
+            items.append(item.named(output.name or _name(e, item)))
     return tuple(items)
+
+
+def _name(e: Expression, item: Item) -> str:
+    """A scalar subquery is called what its own column is called."""
+    return item.name if isinstance(e, Subquery) and e.form == "scalar" else output_name(e)
 
 
 def _fields(reader: Reader, e: Field, scope: Scope) -> tuple[Item, ...]:

@@ -93,7 +93,8 @@ def ancestors(catalog: Catalog, relation: Relation) -> Iterator[Relation]:
 
 
 def uses_of(catalog: Catalog, relation: Relation, access: Access, only: bool = False) -> frozenset[TableUse]:
-    """The relation itself, and every child that the same access reaches."""
+    """The relation itself, every child that the same access reaches, and the ancestors whose rows these are."""
     children = () if only else descendants(catalog, relation)
-    through = {TableUse(child.qualified, access, parent.qualified) for child, parent in children}
-    return frozenset({TableUse(relation.qualified, access), *through})
+    below = {TableUse(child.qualified, access, parent.qualified) for child, parent in children}
+    above = {TableUse(parent.qualified, access, relation.qualified) for parent in ancestors(catalog, relation)}
+    return frozenset({TableUse(relation.qualified, access), *below, *above})

@@ -92,6 +92,12 @@ def derived(reader: Reader, item: Derived, before: list[Entry], outer: Scope) ->
 
 def function(reader: Reader, item: FunctionSource, before: list[Entry], outer: Scope) -> Brought:
     around = Scope(before, outer, outer.common)  # functions in FROM see the items before them without LATERAL
+    if item.record_columns and len(item.calls) > 1:
+        raise Refused(
+            "function",
+            "it is not certain which columns belong to which function of ROWS FROM",
+            "call the functions with column lists one by one and join them",
+        )
     columns: list[Item] = []
     scalar = len(item.calls) == 1 and not item.record_columns and not item.ordinality
     for call in item.calls:

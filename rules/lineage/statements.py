@@ -7,6 +7,7 @@ from typing import Final
 
 from rules.catalog import Catalog, Relation
 from rules.facts import ColumnUse, Facts, OutputColumn, TableUse, Use
+from rules.lineage import functions
 from rules.lineage.expressions import value
 from rules.lineage.queries import query
 from rules.lineage.reader import Reader
@@ -16,6 +17,7 @@ from rules.lineage.values import Item, MissingRelation, Refused
 from rules.lineage.writes import write, writes
 from rules.tree import (
     Access,
+    Call,
     Delete,
     Insert,
     Merge,
@@ -105,6 +107,7 @@ def _body(reader: Reader, statement: Statement) -> tuple[Item, ...] | None:
     """The rows the client will receive from the statement's query or write; None when there are none of its own."""
     body = statement.body
     if body is None:
+        _not_from_prepared(statement)
         return None
     top = Scope((), None, {})
     if isinstance(body, Insert | Update | Delete | Merge):
@@ -113,25 +116,26 @@ def _body(reader: Reader, statement: Statement) -> tuple[Item, ...] | None:
     else:
         items = returned = query(reader, body, top)
     if statement.creates is not None:
-        _created(reader, statement.creates, items)
-    return returned if statement.returns_body else None
+        _created(reader, items)
+    return returned if statement.returns_body or statement.defines is not None else None
 
 
-def _created(reader: Reader, name: tuple[str, ...], items: tuple[Item, ...]) -> None:
-    """CREATE TABLE AS and its kin copy every value into a relation that is not there yet."""
-    reader.tables.add(TableUse(_new_name(reader, name), Access.CREATE))
+def _created(reader: Reader, items: tuple[Item, ...]) -> None:
+    """CREATE TABLE AS and its kin copy every value into a relation that is not there yet (it is in `touched`)."""
     for item in items:
         if item.sources:
             reader.use(Use.COPY, item.sources)
             reader.copies.append((None, item.sources))
 
 
-def _new_name(reader: Reader, name: tuple[str, ...]) -> tuple[str, str]:
-    """Where an object of that name is created: its schema, else the first usable one of the search path."""
-    if len(name) > 1:
-        return (reader.schema(name[-2]), name[-1])
-    usable = (s for s in reader.path if s != "pg_catalog" and not s.startswith("pg_temp"))
-    return (next((s for s in usable if s in reader.catalog.schemas), "public"), name[-1])
+def _not_from_prepared(statement: Statement) -> None:
+    """CREATE TABLE AS EXECUTE p: what is copied cannot be seen here."""
+    if statement.creates is not None and statement.runs is not None:
+        raise Refused(
+            "prepared-copy",
+            "it fills a table from a prepared statement",
+            "write the query itself: CREATE TABLE ... AS SELECT ...",
+        )
 
 
 # ---------------------------------------------------------------- utility statements
@@ -140,7 +144,7 @@ def _new_name(reader: Reader, name: tuple[str, ...]) -> tuple[str, str]:
 def _utility(reader: Reader, statement: Statement) -> tuple[Item, ...] | None:
     """Relations, columns and calls that a statement names outside a query. Returns the columns of COPY t TO."""
     for call in statement.calls:
-        value(reader, call, Scope((), None, {}))
+        _called(reader, statement, call)
     columns: tuple[Item, ...] | None = None
     for touched in statement.touched:
         relation = _touched(reader, touched, statement)
@@ -149,24 +153,41 @@ def _utility(reader: Reader, statement: Statement) -> tuple[Item, ...] | None:
     return columns
 
 
+def _called(reader: Reader, statement: Statement, call: Call) -> None:
+    """CALL runs its arguments now. Elsewhere (CHECK, DEFAULT, an index) the function is noted, and every inner call
+    stands in the list by itself; columns there are those of the table that is changed."""
+    if statement.kind == "call":
+        value(reader, call, Scope((), None, {}))
+    else:
+        functions.used(reader, call.name)
+
+
 def _touched(reader: Reader, touched: Touched, statement: Statement) -> Relation | None:
     creates = touched.access is Access.CREATE
-    relation = None if creates else reader.lookup(touched.name)
+    made = creates and (statement.creates is not None or statement.detail == "CREATE TABLE")
+    relation = None if made else reader.lookup(touched.name)  # CREATE INDEX and its kin name a table that is there
     if relation is not None:
         _reach(reader, relation, touched.access)
         return relation
     if touched.access not in _NEW_OR_GONE:
         raise MissingRelation(touched.name)
-    for name in _possible(reader, touched.name, creates):
+    temporary = creates and "temporary" in statement.options
+    for name in _possible(reader, touched.name, creates, temporary):
         reader.tables.add(TableUse(name, touched.access))
     return None
 
 
-def _possible(reader: Reader, name: tuple[str, ...], creates: bool) -> list[tuple[str, str]]:
-    """Which relations an unknown name may mean: for DROP IF EXISTS, one in any schema of the path."""
-    if creates or len(name) > 1:
-        return [_new_name(reader, name)]
-    return [(schema, name[0]) for schema in reader.path if schema != "pg_temp"]
+def _possible(reader: Reader, name: tuple[str, ...], creates: bool, temporary: bool) -> list[tuple[str, str]]:
+    """Which relations a name that the catalog does not know may mean: the one created in the first usable schema of
+    the path; for DROP IF EXISTS, one in any schema of it."""
+    if len(name) > 1:
+        return [(reader.schema(name[-2]), name[-1])]
+    if temporary:
+        return [(reader.schema("pg_temp"), name[0])]
+    schemas = [s for s in reader.path if s != "pg_catalog" and not s.startswith("pg_temp")]
+    if creates:
+        schemas = [s for s in schemas if s in reader.catalog.schemas][:1]
+    return [(schema, name[0]) for schema in schemas or ["public"]]
 
 
 def _reach(reader: Reader, relation: Relation, access: Access) -> None:

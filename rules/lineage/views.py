@@ -51,8 +51,9 @@ def _expanded(catalog: Catalog, view: Relation) -> Shape:
 
 
 def _column(view: Relation, name: str, type_name: str, item: Item) -> Item:
-    own = ColumnId(view.schema, view.name, name)
-    return Item(name, item.sources | {own}, item.direct, type_name, item.row)
+    own = frozenset({ColumnId(view.schema, view.name, name)})
+    row = None if item.row is None else tuple(Item(i.name, i.sources | own, i.direct, i.type, i.row) for i in item.row)
+    return Item(name, item.sources | own, item.direct, type_name, row)
 
 
 def query_of(text: str) -> Query:

@@ -46,14 +46,14 @@ def write(reader: Reader, w: Write, outer: Scope) -> tuple[Item, ...]:
 class Target:
     """The relation that is written, and whether the statement also reads it."""
 
-    __slots__ = ("entry", "relation", "seen")
+    __slots__ = ("assigned", "entry", "relation")
 
     def __init__(self, reader: Reader, item: Relation, access: Access) -> None:
         self.relation = reader.find(item.name)
         known = shape(reader.catalog, self.relation, item.only)
         reader.functions |= known.functions
         self.entry = entry_of_shape(item, self.relation.name, known, self.relation)
-        self.seen: list[Item] = []
+        self.assigned: dict[str, Item] = {}
         writes(reader, self.relation, access, item.only)
 
 
@@ -87,6 +87,8 @@ def _assign(reader: Reader, target: Target, name: str, item: Item) -> None:
     reader.use(Use.COPY, item.sources)
     if item.sources:
         reader.copies.append((column, item.sources))
+        before = target.assigned.get(name)
+        target.assigned[name] = paired(before, item) if before is not None else item
 
 
 def _read_target(reader: Reader, target: Target, sources: Iterable[ColumnId]) -> None:
@@ -125,7 +127,7 @@ def _insert(reader: Reader, w: Insert, outer: Scope) -> tuple[Item, ...]:
     _inserted(reader, target, names, given, explicit=bool(w.columns and given))
     watch = _Watch(reader)
     _on_conflict(reader, w, target, _excluded(target, names, given), outer)
-    items = _returning(reader, w, Scope([target.entry], outer, outer.common))
+    items = _returning(reader, w, target, Scope([target.entry], outer, outer.common))
     _read_target(reader, target, watch.columns())
     return items
 
@@ -179,7 +181,7 @@ def _update(reader: Reader, w: Update, outer: Scope) -> tuple[Item, ...]:
     scope = _write_scope(reader, target, w.sources, outer)
     _assignments(reader, target, w.assignments, scope)
     _where(reader, w.where, scope)
-    items = _returning(reader, w, scope)
+    items = _returning(reader, w, target, scope)
     _read_target(reader, target, watch.columns())
     return items
 
@@ -189,7 +191,7 @@ def _delete(reader: Reader, w: Delete, outer: Scope) -> tuple[Item, ...]:
     watch = _Watch(reader)
     scope = _write_scope(reader, target, w.sources, outer)
     _where(reader, w.where, scope)
-    items = _returning(reader, w, scope)
+    items = _returning(reader, w, target, scope)
     _read_target(reader, target, watch.columns())
     return items
 
@@ -226,15 +228,26 @@ def _given(reader: Reader, assignment: Assignment, scope: Scope) -> list[Item]:
     return [value(reader, e, scope)] * width
 
 
-def _returning(reader: Reader, w: Write, scope: Scope) -> tuple[Item, ...]:
-    """RETURNING, where PostgreSQL 18 also knows the target's rows as `old` and `new`."""
+def _returning(reader: Reader, w: Write, target: Target, scope: Scope) -> tuple[Item, ...]:
+    """RETURNING, where PostgreSQL 18 also knows the target's rows as `old` and `new`.
+
+    A returned column shows the value just assigned, so that value's columns are its sources too."""
     if not w.returning:
         return ()
-    target = scope.entries[0]
-    extra = [_version(target, n) for n in w.row_names if scope.entry(n) is None]
-    items = outputs(reader, w.returning, Scope([*scope.entries, *extra], scope.outer, scope.common))
+    written = _written(target)
+    extra = [_version(written, n) for n in w.row_names if scope.entry(n) is None]
+    entries = [written, *scope.entries[1:], *extra]
+    items = outputs(reader, w.returning, Scope(entries, scope.outer, scope.common))
     reader.use(Use.PROJECT, united(items))
     return items
+
+
+def _written(target: Target) -> Entry:
+    entry = target.entry
+    if not target.assigned:
+        return entry
+    items = tuple(paired(i, target.assigned.get(i.name, i)) for i in entry.items)
+    return Entry(entry.name, items, relation=entry.relation, system=entry.system, composite=entry.composite)
 
 
 def _version(target: Entry, name: str) -> Entry:
@@ -254,7 +267,7 @@ def _merge(reader: Reader, w: Merge, outer: Scope) -> tuple[Item, ...]:
     condition(reader, w.on, scope, join=True)
     for action in w.actions:
         _action(reader, action, target, scope)
-    items = _returning(reader, w, scope)
+    items = _returning(reader, w, target, scope)
     _read_target(reader, target, watch.columns())
     return items
 
