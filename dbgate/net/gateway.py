@@ -36,6 +36,8 @@ CANNOT_CONNECT_NOW, TOO_MANY_CONNECTIONS, ADMIN_SHUTDOWN = "57P03", "53300", "57
 SEARCH_PATH = "SELECT pg_catalog.unnest(pg_catalog.current_schemas(true))"
 #: seconds to wait after accept() failed for want of descriptors or memory
 ACCEPT_PAUSE = 0.05
+#: seconds for the last bytes to leave before the loop ends
+LAST_WORDS = 0.1
 
 
 class Database(driver.Database, Protocol):
@@ -349,6 +351,7 @@ class Gateway:
         for pair in self.drivers:
             pair.terminate(ADMIN_SHUTDOWN, "terminating connection: the gate is shutting down")
         await _cancel_all(self._tasks)
+        await asyncio.sleep(LAST_WORDS)
 
     async def _stop_listening(self) -> None:
         await _cancel_all(self._listeners)
