@@ -2,54 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import pq
 
-from dbgate.catalog.postgres import Row, read_catalog
+from dbgate.catalog.postgres import Row
 from rules.catalog import Catalog
 from rules.facts import OutputColumn
 from rules.lineage import facts
 from rules.postgres import read
-from tests.dbgate.catalog.random_queries import ROWS, SCHEMA, Maker
-from tests.live.servers import NoServerError, start_postgres
+from tests.dbgate.catalog.conftest import text_row
+from tests.dbgate.catalog.random_queries import Maker
 
 pytestmark = pytest.mark.live
 
 CANARY = re.compile(r"k(\w+)\.(\w+)k", re.I)
 SEEDS = range(400)
-
-
-@pytest.fixture(scope="module")
-def connection() -> Iterator[psycopg.Connection[Any]]:
-    try:
-        with start_postgres() as server:
-            server.run("CREATE DATABASE lineage")
-            with server.connect("lineage") as opened:
-                opened.execute(SCHEMA + ROWS)
-                yield opened
-    except NoServerError as trouble:
-        pytest.skip(str(trouble))
-
-
-@pytest.fixture(scope="module")
-def catalog(connection: psycopg.Connection[Any]) -> Catalog:
-    async def query(sql: str) -> list[Row]:
-        result = connection.pgconn.exec_(sql.encode())
-        assert not result.error_message, result.error_message
-        return [_row(result, i) for i in range(result.ntuples)]
-
-    return asyncio.run(read_catalog(query))
-
-
-def _row(result: pq.abc.PGresult, row: int) -> Row:
-    values = (result.get_value(row, i) for i in range(result.nfields))
-    return tuple(None if v is None else v.decode() for v in values)
 
 
 def _origins(catalog: Catalog, result: pq.abc.PGresult, position: int, output: OutputColumn) -> None:
@@ -84,7 +55,7 @@ def _checked(connection: psycopg.Connection[Any], catalog: Catalog, sql: str) ->
     assert found.outputs is not None
     names = [(result.fname(i) or b"").decode() for i in range(result.nfields)]
     assert [o.name for o in found.outputs] == names
-    rows = [_row(result, i) for i in range(result.ntuples)]
+    rows = [text_row(result, i) for i in range(result.ntuples)]
     for position, output in enumerate(found.outputs):
         _origins(catalog, result, position, output)
         _canaries(rows, position, output)

@@ -70,7 +70,8 @@ def test_functions() -> None:
         "CREATE FUNCTION f(x int, y text DEFAULT '') RETURNS SETOF t LANGUAGE sql AS '';"
         "CREATE FUNCTION g(x int) RETURNS TABLE (p int, q text) LANGUAGE sql AS '';"
         "CREATE PROCEDURE h(INOUT x int) LANGUAGE sql AS '';"
-        "CREATE FUNCTION k() RETURNS trigger LANGUAGE plpgsql AS ''; CREATE TRIGGER k BEFORE INSERT ON t EXECUTE FUNCTION k()"
+        "CREATE FUNCTION k() RETURNS trigger LANGUAGE plpgsql AS '';"
+        "CREATE TRIGGER k BEFORE INSERT ON t EXECUTE FUNCTION k()"
     )
     (f,), (g,), (h,) = (catalog.functions_by_name[name] for name in "fgh")
     assert (f.argument_types, f.result, f.result_columns, f.returns_set) == (

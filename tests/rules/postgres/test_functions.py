@@ -12,11 +12,11 @@ from rules.postgres.pure_functions import PURE, ROWS
 @pytest.mark.parametrize(
     ("risk", "names"),
     [
-        (FunctionRisk.PURE, "count sum upper now random version nextval currval lastval current_setting format_type"),
+        (FunctionRisk.PURE, "count sum upper now random version nextval currval lastval current_setting"),
         (FunctionRisk.PURE, "pg_get_viewdef has_table_privilege current_user uuidv7 any_value json_agg popen pclose"),
         (
             FunctionRisk.QUERY,
-            "query_to_xml table_to_xml cursor_to_xml schema_to_xml database_to_xml ts_stat ts_rewrite",
+            "query_to_xml table_to_xml cursor_to_xml schema_to_xml database_to_xml ts_stat",
         ),
         (FunctionRisk.FILE, "pg_read_file pg_read_binary_file pg_ls_dir pg_ls_waldir pg_stat_file pg_file_write"),
         (FunctionRisk.SLEEP, "pg_sleep pg_sleep_for pg_sleep_until"),
@@ -25,9 +25,12 @@ from rules.postgres.pure_functions import PURE, ROWS
         (FunctionRisk.ADMIN, "pg_terminate_backend pg_cancel_backend pg_reload_conf pg_switch_wal pg_promote"),
         (
             FunctionRisk.ADMIN,
-            "pg_logical_emit_message pg_create_restore_point pg_stat_get_activity pg_drop_replication_slot",
+            "pg_logical_emit_message pg_create_restore_point pg_drop_replication_slot",
         ),
-        (FunctionRisk.ADMIN, "pg_stat_get_backend_activity binary_upgrade_set_next_pg_type_oid pg_stat_reset"),
+        (
+            FunctionRisk.ADMIN,
+            "pg_stat_get_activity pg_stat_get_backend_activity binary_upgrade_set_next_pg_type_oid pg_stat_reset",
+        ),
     ],
 )
 def test_risk(risk: FunctionRisk, names: str) -> None:

@@ -6,9 +6,7 @@ import pytest
 
 from rules.postgres.system_catalogs import readable
 
-ASKED_FOR = (
-    "pg_class pg_attribute pg_type pg_namespace pg_constraint pg_index pg_proc pg_enum pg_settings pg_roles pg_tables"
-)
+ASKED_FOR = "pg_class pg_attribute pg_type pg_namespace pg_constraint pg_index pg_proc pg_enum pg_settings pg_roles"
 SECRET = (
     "pg_statistic pg_statistic_ext_data pg_stats pg_stats_ext pg_stats_ext_exprs pg_authid pg_shadow pg_largeobject "
     "pg_largeobject_metadata pg_stat_activity pg_stat_statements pg_hba_file_rules pg_ident_file_mappings "

@@ -1,0 +1,135 @@
+"""Rows -> Catalog, and the queries on a real server."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import psycopg
+import pytest
+
+from dbgate.catalog.postgres import BEGIN, COMMIT, QUERIES, ROLLBACK, Row, build, default_search_path, read_catalog
+from rules.catalog import Catalog
+from rules.lineage import facts
+from rules.postgres import read
+from tests.dbgate.catalog.conftest import text_row
+
+EMPTY: dict[str, list[Row]] = {name: [] for name in QUERIES} | {"server": [("150002", "shop")]}
+
+
+class Recorder:
+    """Answers every query from a table of rows, and fails at one."""
+
+    def __init__(self, fails_at: str = "") -> None:
+        self.seen: list[str] = []
+        self.fails_at = fails_at
+
+    async def __call__(self, sql: str) -> list[Row]:
+        self.seen.append(sql)
+        if sql == self.fails_at:
+            raise ConnectionError("gone")
+        return next((EMPTY[name] for name, text in QUERIES.items() if text == sql), [])
+
+
+def test_one_read_only_transaction() -> None:
+    recorder = Recorder()
+    assert asyncio.run(read_catalog(recorder)).server_version == 150002
+    assert (recorder.seen[0], recorder.seen[-1]) == (BEGIN, COMMIT)
+    assert "READ ONLY" in BEGIN
+
+
+def test_a_failure_rolls_back_and_passes_through() -> None:
+    recorder = Recorder(QUERIES["types"])
+    with pytest.raises(ConnectionError):
+        asyncio.run(read_catalog(recorder))
+    assert recorder.seen[-1] == ROLLBACK
+
+
+def test_build() -> None:
+    catalog = build(
+        EMPTY
+        | {
+            "schemas": [("public",)],
+            "relations": [("1", "public", "t", "r", None, "t"), ("2", "public", "v", "v", "SELECT 1", "f")],
+            "columns": [("1", "a", "1", "23"), ("1", "b", "3", "25")],
+            "parents": [("1", "7"), ("1", "8")],
+            "types": [("23", "pg_catalog", "int4", "b", "N", "0", "integer"), ("90", "hr", "m", "e", "E", "0", "hr.m")],
+            "labels": [("90", "good"), ("90", "bad")],
+            "functions": [
+                ("5", "hr", "f", "f", "23 23", "25", "f", "0"),
+                ("6", "pg_catalog", "j", "f", "", "25", "t", "0"),
+            ],
+            "results": [("5", ""), ("5", ""), ("6", "value")],
+            "operators": [("===",)],
+            "casts": [("90", "25")],
+        }
+    )
+    table, view = catalog.relations
+    assert [(c.name, c.number, c.type) for c in table.columns] == [("a", 1, "integer"), ("b", 3, "")]
+    assert (table.parents, table.triggers, view.definition) == ((7, 8), True, "SELECT 1")
+    assert catalog.type_by_oid[90].labels == ("good", "bad")
+    assert catalog.functions_by_name["f"][0].argument_types == ("integer", "integer")
+    assert catalog.functions_by_name["f"][0].result_columns == ("column1", "column2")
+    assert catalog.built_in_functions["j"][0].result_columns == ("value",)
+    assert "j" not in catalog.functions_by_name
+    assert (catalog.user_operators, catalog.user_casts) == (frozenset({"==="}), frozenset({(90, 25)}))
+
+
+def test_the_version_follows_the_contents_not_the_order() -> None:
+    def version(*schemas: str) -> str:
+        return build(EMPTY | {"schemas": [(s,) for s in schemas]}).version
+
+    assert version("a", "b") == version("b", "a") != version("a", "c")
+
+
+@pytest.mark.live
+def test_live_names_are_qualified(connection: psycopg.Connection[Any], catalog: Catalog) -> None:
+    view = catalog.by_name[("public", "outer_view")]
+    assert view.definition is not None
+    assert "public.contacts" in view.definition
+    customers = catalog.by_name[("public", "customers")]
+    assert [c.type for c in customers.columns] == ["integer", "text", "text", "public.addr", "text[]"]
+    assert catalog.by_name[("public", "events")].kind == "p"
+    assert catalog.by_name[("public", "events_1")].parents == (catalog.by_name[("public", "events")].oid,)
+    assert catalog.by_name[("pg_catalog", "pg_class")].definition is None
+    assert catalog.by_name[("information_schema", "columns")].column("column_name")
+    assert catalog.functions_by_name["pair"][0].result_columns == ("a", "b")
+    assert "upper" not in catalog.functions_by_name
+
+
+@pytest.mark.live
+def test_live_versions(connection: psycopg.Connection[Any], catalog: Catalog) -> None:
+    async def query(sql: str) -> list[Row]:
+        result = connection.pgconn.exec_(sql.encode())
+        return [text_row(result, i) for i in range(result.ntuples)]
+
+    assert asyncio.run(read_catalog(query)).version == catalog.version
+    connection.execute("CREATE TEMP TABLE fresh (a int)")
+    changed = asyncio.run(read_catalog(query))
+    connection.execute("DROP TABLE fresh")
+    assert changed.version != catalog.version
+    (fresh,) = [r for r in changed.relations if r.name == "fresh"]
+    assert fresh.schema.startswith("pg_temp_")
+    assert asyncio.run(default_search_path(query)) == ("public",)
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind = 'r'",
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema NOT IN ('pg_catalog')",
+        "SELECT (information_schema._pg_expandarray(i.indkey)).n FROM pg_catalog.pg_index i",
+        "SELECT oid, format_type(oid, NULL), oid::regtype FROM pg_type",
+        "SELECT t.oid, a.attname FROM pg_type t, LATERAL (SELECT * FROM pg_attribute WHERE attrelid = typrelid) a",
+        "SELECT name, setting FROM pg_settings",
+        "SELECT * FROM pg_timezone_names",
+        "SELECT grantee FROM pg_class, aclexplode(relacl)",
+    ],
+)
+def test_live_drivers_questions_resolve(sql: str, connection: psycopg.Connection[Any], catalog: Catalog) -> None:
+    connection.execute(sql)
+    statements = read(sql)
+    assert isinstance(statements, tuple)
+    found = facts(statements[0], catalog, ("public",))
+    assert (found.problem, found.missing) == (None, ())
