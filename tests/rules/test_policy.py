@@ -76,6 +76,7 @@ class TestDecide:
             (b"SELECT FROM FROM", "dbgate:syntax", "42601"),
             (b"SELECT '\xff'", "dbgate:encoding", "22021"),
             (b"SELECT 1 -- " + b"x" * (1 << 20), "dbgate:length", "54000"),
+            (b"SELECT 1;" * 1001, "dbgate:length", "54000"),
             (b"SELECT * FROM nowhere", "dbgate:unknown-relation", "42P01"),
             (b"DROP TABLE customers", "dbgate:default", "42501"),
         ],
