@@ -356,9 +356,9 @@ class UpstreamSide(asyncio.BufferedProtocol):
 
 
 def close_soon(transport: asyncio.Transport, flush_time: float = FLUSH_TIME) -> None:
-    """Close after the last bytes are out, and abort a peer that doesn't take them."""
+    """Close after the last bytes are out; abort a peer that doesn't take them, or doesn't answer TLS' goodbye."""
     transport.close()
-    if transport.get_write_buffer_size():
+    if transport.get_write_buffer_size() or transport.get_extra_info("ssl_object") is not None:
         asyncio.get_running_loop().call_later(flush_time, transport.abort)
 
 

@@ -38,7 +38,7 @@ async def run_query(connection: UpstreamConnection, sql: str) -> list[Row]:
     except PeerError as fault:
         raise _broken(fault.message) from None
     except BaseException:
-        connection.close()  # the rest of the answer would be taken for the next one's
+        connection.stream.transport.abort()  # the rest of the answer would be taken for the next one's
         raise
     if answer.error is not None:
         raise QueryFailed(answer.error)
