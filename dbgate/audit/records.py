@@ -12,14 +12,13 @@ A line is read back only when writing its parts again gives the very same bytes,
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 GENESIS = bytes(32)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A whole line. `offset` and `end` are byte positions in the segment; `hash` is what the line states."""
 
     sequence: int
@@ -33,8 +32,7 @@ class Record:
         return sha256(previous + self.payload).digest() == self.hash
 
 
-@dataclass(frozen=True, slots=True)
-class Garbled:
+class Garbled(NamedTuple):
     """A line that ends, but is not a record."""
 
     offset: int
@@ -44,7 +42,7 @@ class Garbled:
 def write_record(sequence: int, previous: bytes, payload: bytes) -> tuple[bytes, bytes]:
     """The record's line and its hash."""
     link = sha256(previous + payload).digest()
-    return b"%d %d %s %s\n" % (sequence, len(payload), link.hex().encode(), payload), link
+    return _line(sequence, link, payload), link
 
 
 def read_record(buffer: bytes, offset: int) -> Record | Garbled | None:
@@ -54,11 +52,13 @@ def read_record(buffer: bytes, offset: int) -> Record | Garbled | None:
         return None
     line = buffer[offset:end]
     try:
-        sequence, length, digest, payload = line[:-1].split(b" ", 3)
-        record = Record(int(sequence), bytes.fromhex(digest.decode("ascii")), payload, offset, end)
+        number, _, link, payload = line[:-1].split(b" ", 3)
+        sequence, digest = int(number), bytes.fromhex(link.decode("ascii"))
     except ValueError:
         return Garbled(offset, end)
-    return record if line == _line(record) and int(length) == len(payload) else Garbled(offset, end)
+    if line != _line(sequence, digest, payload):
+        return Garbled(offset, end)
+    return Record(sequence, digest, payload, offset, end)
 
 
 def read_records(buffer: bytes, offset: int = 0) -> Iterator[Record | Garbled]:
@@ -68,5 +68,5 @@ def read_records(buffer: bytes, offset: int = 0) -> Iterator[Record | Garbled]:
         offset = record.end
 
 
-def _line(record: Record) -> bytes:
-    return b"%d %d %s %s\n" % (record.sequence, len(record.payload), record.hash.hex().encode(), record.payload)
+def _line(sequence: int, link: bytes, payload: bytes) -> bytes:
+    return b"%d %d %s %s\n" % (sequence, len(payload), link.hex().encode(), payload)

@@ -27,7 +27,7 @@ from dbgate.audit.ids import EventIds
 from dbgate.audit.position import Position, read_position, write_position
 from dbgate.audit.segments import lock, make_private, segment_path, segments, streams
 from dbgate.audit.store import Store
-from dbgate.audit.tail import Batch, Oddity, Row, read_batch
+from dbgate.audit.tail import Batch, Oddity, Row, read_batch, timestamp
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class Shipper:
         failures = 0
         while True:
             try:
-                shipped = await self.ship()
+                shipped, at_end = await self._ship()
             except (StoreUnavailable, OSError) as error:
                 failures += 1
                 self._say_down(error)
@@ -105,25 +105,30 @@ class Shipper:
                 continue
             failures = 0
             self._say_up()
-            await asyncio.sleep(self._rest(shipped))
+            await asyncio.sleep(self._rest(shipped, at_end=at_end))
 
     async def flush(self) -> int:
-        """Ship what is in the log now; how many events. StoreUnavailable at the first failure."""
-        total = 0
-        while shipped := await self.ship():
+        """Ship what is in the log now (not what comes meanwhile); how many records. StoreUnavailable or OSError at the
+        first failure."""
+        total, at_end = 0, False
+        while not at_end:
+            shipped, at_end = await self._ship()
             total += shipped
         return total
 
-    async def ship(self) -> int:
-        """One round: what is there, up to `max_events` of each stream. Returns how many records were dealt with."""
+    async def _ship(self) -> tuple[int, bool]:
+        """One round: what is there, up to `max_events` of each stream. How many records were dealt with, and whether
+        that was all that lay in the log when the round began."""
         async with self._turn:
             await self._prepare()
+            fresh = self._pending is None
             if self._pending is None:
                 self._pending = await asyncio.to_thread(self._read)
-            count = await self._deliver(self._pending)
-            await asyncio.to_thread(self._acknowledge, self._pending)
+            pending = self._pending
+            count = await self._deliver(pending)
+            await asyncio.to_thread(self._acknowledge, pending)
             self._pending = None
-            return count
+            return count, fresh and not any(batch.is_full(self._max_events) for batch in pending.batches.values())
 
     def close(self) -> None:
         """Let another process ship this directory."""
@@ -191,7 +196,7 @@ class Shipper:
     def _degraded(self, oddity: Oddity) -> dict[str, object]:
         now = time.time_ns()
         return {
-            "id": self._ids.next(now), "time": f"{now // 10**9}.{now % 10**9:09d}", "event": AuditDegraded.type,
+            "id": self._ids.next(now), "time": timestamp(now), "event": AuditDegraded.type,
             "reason": f"{oddity.place}: {oddity.reason}", "lost": int(bool(oddity.record)),
         }  # fmt: skip
 
@@ -223,8 +228,8 @@ class Shipper:
         longest = min(self._longest_pause, 0.1 * 2.0 ** min(failures, 20))
         return longest * random.uniform(0.5, 1.0)  # noqa: S311  spreads the gates of a fleet, no secret
 
-    def _rest(self, shipped: int) -> float:
-        if shipped >= self._max_events:
+    def _rest(self, shipped: int, *, at_end: bool) -> float:
+        if not at_end:
             return 0.0
         return self._interval if shipped else self._idle
 

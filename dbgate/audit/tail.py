@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
 
 import orjson
 
 from dbgate.audit.encoding import decode_event
 from dbgate.audit.position import Position
-from dbgate.audit.records import Garbled, Record, read_record, read_records
+from dbgate.audit.records import Record, read_record, read_records
 from dbgate.audit.recovery import SEGMENT_HEAD
 from dbgate.audit.schema import TABLE_OF
 from dbgate.audit.segments import segment_path, segments, streams
@@ -20,15 +20,6 @@ from dbgate.audit.segments import segment_path, segments, streams
 _CHUNK = 4 * 1024 * 1024
 _LARGEST_BATCH = 16 * 1024 * 1024
 _SECOND = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row: its table, its JSON object, and where the record lies."""
-
-    table: str
-    json: bytes
-    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,49 +31,77 @@ class Oddity:
     record: bytes = b""
 
 
-@dataclass(slots=True)
+class Row(NamedTuple):
+    """One row: its table, its JSON object, and where the record lies."""
+
+    table: str
+    json: bytes
+    stream: str
+    segment: int
+    offset: int
+
+    @property
+    def place(self) -> str:
+        """For people."""
+        return place(self.stream, self.segment, self.offset)
+
+
 class Batch:
     """What to ship, and the position once it is."""
 
-    position: Position
-    rows: list[Row] = field(default_factory=list)
-    oddities: list[Oddity] = field(default_factory=list)
-    size: int = 0
+    __slots__ = ("hash", "oddities", "offset", "rows", "segment", "sequence", "size", "stream")
+
+    def __init__(self, stream: str, start: Position) -> None:
+        self.stream = stream
+        self.segment, self.offset = start.segment, start.offset
+        self.sequence, self.hash = start.sequence, bytes.fromhex(start.hash)
+        self.rows: list[Row] = []
+        self.oddities: list[Oddity] = []
+        self.size = 0
+
+    @property
+    def position(self) -> Position:
+        """Behind the last record of the batch."""
+        return Position(self.segment, self.offset, self.sequence, self.hash.hex())
 
     def is_full(self, limit: int) -> bool:
         """Enough records, or enough bytes."""
         return len(self.rows) >= limit or self.size >= _LARGEST_BATCH
 
+    def odd(self, reason: str, record: bytes = b"") -> None:
+        """Note what is wrong at the present place."""
+        self.oddities.append(Oddity(place(self.stream, self.segment, self.offset), reason, record))
 
-def read_batch(folder: Path, position: Position, limit: int) -> Batch:
-    """Up to `limit` records from `position` on. OSError when a segment cannot be read."""
-    numbers = [number for number in segments(folder) if number >= position.segment]
-    batch = Batch(position)
+
+def read_batch(folder: Path, start: Position, limit: int) -> Batch:
+    """Up to `limit` records from `start` on. OSError when a segment cannot be read."""
+    numbers = [number for number in segments(folder) if number >= start.segment]
+    batch = Batch(folder.name, start)
     for number in numbers:
-        if number != batch.position.segment:
-            batch.position = Position(number, 0, batch.position.sequence, batch.position.hash)
-        whole = _read_segment(folder, batch, limit, complete=number != numbers[-1])
-        if not whole:
+        if number != batch.segment:
+            batch.segment, batch.offset = number, 0
+        if not _read_segment(segment_path(folder, number), batch, limit, complete=number != numbers[-1]):
             break
     return batch
 
 
-def _read_segment(folder: Path, batch: Batch, limit: int, *, complete: bool) -> bool:
+def _read_segment(path: Path, batch: Batch, limit: int, *, complete: bool) -> bool:
     """Whether the segment was read to its end. `complete` was known before reading: nothing is added meanwhile."""
-    path = segment_path(folder, batch.position.segment)
     with path.open("rb") as file:
         while not batch.is_full(limit):
-            chunk = _read_chunk(file, batch.position.offset)
+            chunk = _read_chunk(file, batch.offset)
             if b"\n" not in chunk:
-                return _end(folder, batch, chunk) if complete else not chunk
-            _take(folder, batch, chunk, limit)
+                if complete and chunk:
+                    batch.odd("the last record is cut off", chunk)
+                return complete
+            _take(batch, chunk, limit)
     return False
 
 
-def _read_chunk(file: Any, offset: int) -> bytes:
+def _read_chunk(file: BinaryIO, offset: int) -> bytes:
     """At least one whole line, if there is one."""
     file.seek(offset)
-    chunk: bytes = file.read(_CHUNK)
+    chunk = file.read(_CHUNK)
     while chunk and b"\n" not in chunk:
         more = file.read(len(chunk))
         if not more:
@@ -91,72 +110,65 @@ def _read_chunk(file: Any, offset: int) -> bytes:
     return chunk
 
 
-def _end(folder: Path, batch: Batch, rest: bytes) -> bool:
-    if rest:
-        place = _place(folder, batch.position, batch.position.offset)
-        batch.oddities.append(Oddity(place, "the last record is cut off", rest))
-    return True
-
-
-def _take(folder: Path, batch: Batch, chunk: bytes, limit: int) -> None:
-    start = batch.position.offset
+def _take(batch: Batch, chunk: bytes, limit: int) -> None:
     offset = 0
     while not batch.is_full(limit) and (line := read_record(chunk, offset)) is not None:
-        place = _place(folder, batch.position, start + line.offset)
-        if isinstance(line, Garbled):
-            batch.oddities.append(Oddity(place, "the line is not a record", chunk[line.offset : line.end]))
+        if isinstance(line, Record):
+            _take_record(batch, line)
         else:
-            _take_record(folder, batch, line, place)
+            batch.odd("the line is not a record", chunk[line.offset : line.end])
+            batch.sequence = -1  # the chain is taken up again by the next record
+        size = line.end - offset
+        batch.size += size
+        batch.offset += size
         offset = line.end
-        batch.size += line.end - line.offset
-        batch.position = _after(batch.position, line, start + line.end)
 
 
-def _take_record(folder: Path, batch: Batch, line: Record, place: str) -> None:
-    before = batch.position
-    if before.sequence >= 0 and line.sequence != before.sequence + 1:
-        reason = f"record {line.sequence} comes after record {before.sequence}: records were removed or inserted"
-        batch.oddities.append(Oddity(place, reason))
-    elif before.sequence >= 0 and not line.follows(bytes.fromhex(before.hash)):
-        batch.oddities.append(Oddity(place, f"record {line.sequence} was changed"))
+def _take_record(batch: Batch, line: Record) -> None:
+    if batch.sequence >= 0 and (reason := _break(batch, line)):
+        batch.odd(reason)
     try:
-        batch.rows.append(to_row(line, folder.name, place))
+        table, json = to_row(line, batch.stream)
+        batch.rows.append(Row(table, json, batch.stream, batch.segment, batch.offset))
     except ValueError as error:
-        batch.oddities.append(Oddity(place, str(error), line.payload))
+        batch.odd(str(error), line.payload)
+    batch.sequence, batch.hash = line.sequence, line.hash
 
 
-def _after(position: Position, line: Record | Garbled, offset: int) -> Position:
-    if isinstance(line, Garbled):
-        return Position(position.segment, offset)  # the chain is taken up again by the next record
-    return Position(position.segment, offset, line.sequence, line.hash.hex())
+def _break(batch: Batch, line: Record) -> str:
+    """What is wrong with the chain here, if anything."""
+    if line.sequence != batch.sequence + 1:
+        return f"record {line.sequence} comes after record {batch.sequence}: records were removed or inserted"
+    return "" if line.follows(batch.hash) else f"record {line.sequence} was changed"
 
 
-def to_row(line: Record, stream: str, place: str) -> Row:
-    """The row of a record. ValueError when it is no event of ours."""
+def to_row(line: Record, stream: str) -> tuple[str, bytes]:
+    """The table of a record and its row. ValueError when it is no event of ours."""
     fields = decode_event(line.payload)
-    kind = fields.pop("type", None)
-    if not isinstance(kind, str) or kind not in TABLE_OF:
+    kind = fields.get("type")
+    table = TABLE_OF.get(kind) if isinstance(kind, str) else None
+    if table is None:
         raise ValueError(f"event type {kind!r} is not known; was the log written by a newer dbgate?")
-    digest = line.hash.hex()
-    fields.update(
-        id=fields.get("id") or str(UUID(bytes=line.hash[:16])),
-        time=_timestamp(fields.get("time", 0)),
-        event=kind,
-        stream=stream,
-        sequence=line.sequence,
-        hash=digest,
-    )
-    return Row(TABLE_OF[kind], orjson.dumps(fields), place)
+    fields["time"] = timestamp(fields.get("time", 0))
+    fields["event"] = kind
+    fields["stream"] = stream
+    fields["sequence"] = line.sequence
+    fields["hash"] = line.hash.hex()
+    if not fields.get("id"):
+        fields["id"] = str(UUID(bytes=line.hash[:16]))
+    return table, orjson.dumps(fields)
 
 
-def _timestamp(nanoseconds: Any) -> str:
+def timestamp(nanoseconds: Any) -> str:
+    """Nanoseconds since the epoch as ClickHouse reads a DateTime64(9)."""
     if not isinstance(nanoseconds, int):
         raise ValueError(f"time {nanoseconds!r} is not a count of nanoseconds")
     return f"{nanoseconds // _SECOND}.{nanoseconds % _SECOND:09d}"
 
 
-def _place(folder: Path, position: Position, offset: int) -> str:
-    return f"{folder.name}/{position.segment:08d}.seg byte {offset}"
+def place(stream: str, segment: int, offset: int) -> str:
+    """A place in the log, for people."""
+    return f"{stream}/{segment:08d}.seg byte {offset}"
 
 
 class Follower:

@@ -19,8 +19,9 @@ from rich.text import Text
 from dbgate.audit.errors import QueryRefused, StoreUnavailable
 from dbgate.audit.query import ask_control, handle_query, require_reading
 from dbgate.audit.schema import SchemaTooNewError
-from dbgate.audit.settings import AuditSettings, ClickHouseSettings
-from dbgate.settings import ClickHouse, SecretUnavailable, Settings, SettingsError, load_settings
+from dbgate.audit.settings import AuditSettings
+from dbgate.settings import SecretUnavailable, SettingsError, load_settings
+from dbgate.settings.auditing import audit_settings
 
 T = TypeVar("T")
 Answer = dict[str, Any]
@@ -94,17 +95,6 @@ def tail(config: Path, follow: bool) -> None:
         time.sleep(0.2)
 
 
-def audit_settings(settings: Settings) -> AuditSettings:
-    """The audit's part of the settings file. SecretUnavailable when the password cannot be read."""
-    return AuditSettings(
-        directory=settings.gate.directory,
-        durability=settings.audit.durability.value,
-        max_bytes=settings.audit.max_bytes,
-        when_full=settings.audit.when_full.value,
-        clickhouse=None if settings.audit.clickhouse is None else _clickhouse(settings.audit.clickhouse),
-    )
-
-
 def with_errors(work: Callable[[], T]) -> T:
     """What the user can mend is said in one line."""
     try:
@@ -116,11 +106,6 @@ def with_errors(work: Callable[[], T]) -> T:
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run to the end."""
     return asyncio.run(work)
-
-
-def _clickhouse(settings: ClickHouse) -> ClickHouseSettings:
-    password = settings.password.read() if settings.password is not None else ""
-    return ClickHouseSettings(url=settings.url, user=settings.user, password=password, database=settings.database)
 
 
 def _query(sql: str, config: Path, form: str) -> None:

@@ -269,3 +269,20 @@ def test_a_record_longer_than_a_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     store = MemoryStore()
     flush(tmp_path, store)
     assert store.ids() == expected(range(5))
+
+
+def test_a_flush_ends_while_events_keep_coming(tmp_path: Path) -> None:
+    """A question to the audit flushes first; under load it must not wait for ever."""
+    log = AuditLog.open(tmp_path, "w0", gate="gate-1")
+    recorder = Recorder(log, "gate-1")
+
+    class Busy(MemoryStore):
+        async def insert(self, table: str, rows: Sequence[bytes], token: str) -> None:
+            recorder.record(statement(self.inserts, "w0"))
+            await super().insert(table, rows, token)
+
+    recorder.record(statement(1000, "w0"))
+    store = Busy()
+    flush(tmp_path, store)
+    assert store.ids() == ["w0-1000"]
+    log.close()
