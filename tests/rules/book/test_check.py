@@ -18,6 +18,7 @@ def said(line: str) -> list[str]:
         "{id: a, allow: {statements: [select], functions: [pg_sleep, pg_catalog.lower, billing.*, '*']}}",
         '{id: a, deny: {tables: [people, "*.people"], columns: ["*.salary", customers.ssn, hr.people.mood]}}',
         "{id: a, deny: {tables: [pg_catalog.pg_authid]}}",
+        '{id: a, allow: {statements: [select], tables: ["pg_temp.*"]}}',
         "{id: a, mask: {columns: [customers.email, people.mail, customers.profile], with: {keep_last: 4}}}",
         "{id: a, mask: {columns: [people.mood, people.salary], with: redact}}",
         "{id: a, mask: {columns: [customers.id], with: hash}}",
