@@ -207,9 +207,16 @@ def min_max(read: Reader, body: Node) -> Expression:
     return Operation(_MIN_MAX[body["op"]], read.expressions(body["args"]), (), body.get("location", 0))
 
 
+#: The second parser's time doubles with each level of these. An array has at most 6 dimensions, aggregates do not nest.
+MAX_NESTED: Final = 8
+
+
 @_node("A_ArrayExpr", "elements location list_start list_end")
 def array(read: Reader, body: Node) -> Expression:
-    return Operation("array", read.expressions(body.get("elements", [])), (), body.get("location", 0))
+    read.enter("ARRAY[...]", MAX_NESTED)
+    made = Operation("array", read.expressions(body.get("elements", [])), (), body.get("location", 0))
+    read.leave("ARRAY[...]")
+    return made
 
 
 @_node("RowExpr", "args row_format location")
@@ -296,7 +303,9 @@ def _arguments(read: Reader, body: Node) -> tuple[Expression, ...]:
     if body.get("func_variadic"):
         found = (*found[:-1], Operation("variadic", found[-1:]))
     if body.get("agg_within_group"):  # an ordered-set aggregate returns values of its ORDER BY
+        read.enter("WITHIN GROUP", MAX_NESTED)
         found += sort_keys(read, body.get("agg_order", []))
+        read.leave("WITHIN GROUP")
     return found
 
 

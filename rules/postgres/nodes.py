@@ -91,12 +91,13 @@ STATEMENTS: Final[Registry[Statement]] = Registry("a statement")
 class Reader:
     """Reads one parse tree. Keeps the statement's text, and notes every relation and call on the way."""
 
-    __slots__ = ("calls", "relations", "text")
+    __slots__ = ("calls", "nesting", "relations", "text")
 
     def __init__(self, text: bytes) -> None:
         self.text = text
         self.relations: list[Name] = []
         self.calls: list[Call] = []
+        self.nesting: dict[str, int] = {}
 
     def expression(self, node: Node) -> Expression:
         for kind, body in node.items():  # the hottest loop of the reading: inlined Registry.read
@@ -105,6 +106,15 @@ class Reader:
                 return EXPRESSIONS.read_body(self, kind, body)
             return entry[1](self, body)
         raise unknown("an empty expression")
+
+    def enter(self, construct: str, limit: int) -> None:
+        """Count one more open `construct`. Raises Refused (`too-complex`) above `limit`."""
+        depth = self.nesting[construct] = self.nesting.get(construct, 0) + 1
+        if depth > limit:
+            raise Refused("too-complex", f"it nests more than {limit} {construct}", "write it flatter")
+
+    def leave(self, construct: str) -> None:
+        self.nesting[construct] -= 1
 
     def optional(self, node: Node | None) -> Expression | None:
         return self.expression(node) if node else None

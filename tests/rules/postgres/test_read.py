@@ -341,6 +341,8 @@ def test_passwords_are_not_kept() -> None:
         ("select * from t tablesample system (f(1))", "unknown-node", "TABLESAMPLE"),
         ("insert into t (a[f(1)]) values (1)", "unknown-node", "subscript"),
         ("select a" + "[1]" * 40, "too-complex", "subscripts"),
+        ("select " + "mode() within group (order by " * 12 + "a" + ")" * 12, "too-complex", "WITHIN GROUP"),
+        ("select " + "array[" * 12 + "1" + "]" * 12, "too-complex", "ARRAY"),
     ],
 )
 def test_refusals_name_the_problem(sql: str, code: str, words: str) -> None:
