@@ -20,21 +20,10 @@ from rules.postgres.types import BUILT_IN_TYPES, TYPE_NAMES
 Node: TypeAlias = dict[str, Any]
 
 FIRST_OID: Final = 16384
-_PASSED_OVER: Final = frozenset(
-    {
-        "IndexStmt",
-        "CommentStmt",
-        "GrantStmt",
-        "GrantRoleStmt",
-        "CreateRoleStmt",
-        "CreatePolicyStmt",
-        "AlterOwnerStmt",
-        "AlterSeqStmt",
-        "CreateStatsStmt",
-        "InsertStmt",
-        "TransactionStmt",
-    }
+_PASSED_OVER_WORDS: Final = (
+    "Index Comment Grant GrantRole CreateRole CreatePolicy AlterOwner AlterSeq CreateStats Insert Transaction"
 )
+_PASSED_OVER: Final = frozenset(word + "Stmt" for word in _PASSED_OVER_WORDS.split())
 
 
 class DdlError(ValueError):

@@ -117,7 +117,7 @@ class Maker:
             shared = [c for c in entry.columns if c in other.columns and c != "whole"]
             form = self.random.random()
             if form < 0.3 and shared and not more.startswith("LATERAL"):
-                return f"{text} FULL JOIN {more} USING ({shared[0]})", [entry, other]
+                return f"{text} FULL JOIN {more} USING ({self.random.choice(shared)})", [entry, other]
             if form < 0.6:
                 return f"{text} LEFT JOIN {more} ON true", [entry, other]
             return f"{text}, {more}", [entry, other]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -11,6 +12,8 @@ import pytest
 from dbgate.catalog.postgres import BEGIN, COMMIT, QUERIES, ROLLBACK, Row, build, default_search_path, read_catalog
 from rules.catalog import Catalog
 from rules.lineage import facts
+from rules.lineage.relations import Shape
+from rules.lineage.views import view_shape
 from rules.postgres import read
 from tests.dbgate.catalog.conftest import text_row
 
@@ -133,3 +136,18 @@ def test_live_drivers_questions_resolve(sql: str, connection: psycopg.Connection
     assert isinstance(statements, tuple)
     found = facts(statements[0], catalog, ("public",))
     assert (found.problem, found.missing) == (None, ())
+
+
+@pytest.mark.live
+def test_live_definitions_resolve(connection: psycopg.Connection[Any], catalog: Catalog) -> None:
+    """The server's own views are the widest set of pg_get_viewdef texts there is: each resolves to its own columns."""
+    views = [r for r in catalog.relations if r.kind == "v" and r.schema in ("pg_catalog", "information_schema")]
+    connection.execute("SET search_path = ''")
+    for view in views:
+        row = connection.execute("SELECT pg_catalog.pg_get_viewdef(%s::oid)", (view.oid,)).fetchone()
+        assert row is not None
+        found = view_shape(catalog, replace(view, definition=row[0]))
+        assert isinstance(found, Shape), (view.name, found)
+        assert [i.name for i in found.items] == [c.name for c in view.columns]
+    connection.execute("RESET search_path")
+    assert len(views) > 100
