@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import ssl
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
@@ -16,13 +15,13 @@ from dbgate.audit.events import SessionStarted
 from dbgate.audit.ids import EventIds
 from dbgate.audit.log import AuditUnavailable
 from dbgate.net import client_login, driver
+from dbgate.net.accepting import open_client
 from dbgate.net.cancel import CancelKeys, hand_on, worker_of
 from dbgate.net.client_login import Admission, Door, LoginRefused, Reception, peer_name
 from dbgate.net.counters import Counters
 from dbgate.net.driver import Driver, log_fault
 from dbgate.net.queries import QueryFailed, run_query
 from dbgate.net.recording import LogRecorder
-from dbgate.net.setup_stream import SetupStream
 from dbgate.net.upstream import UpstreamConnection, UpstreamUnavailable, connect, send_cancel
 from dbgate.session.postgres.login import SessionLogin
 from dbgate.settings.model import Upstream
@@ -136,6 +135,7 @@ class Gateway:
         try:
             if self._logins > self._half_open:
                 log.warning("too many connections are logging in", extra={"fields": {"limit": self._half_open}})
+                client.close()
                 return
             async with asyncio.timeout(self._timeout):
                 await self._log_in(client)
@@ -145,8 +145,6 @@ class Gateway:
             self._count_refusal("ended")
         finally:
             self._logins -= 1
-            if client.fileno() >= 0:
-                client.close()
 
     def _count_refusal(self, reason: str) -> None:
         self.counters.refused[reason] += 1
@@ -363,37 +361,3 @@ async def _cancel_all(tasks: Iterable[asyncio.Task[None]]) -> None:
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
-
-
-async def open_client(client: socket.socket, door: Door) -> tuple[SetupStream, bool]:
-    """The client's stream, and whether it began with TLS. The first byte tells, and is left where it is."""
-    client.setblocking(False)
-    await _readable(client)
-    direct = client.recv(1, socket.MSG_PEEK)[:1] == bytes([startup.TLS_HANDSHAKE_BYTE])
-    context = door.tls.context if direct and door.tls is not None else None
-    if direct and context is None:
-        raise ConnectionAbortedError("the client speaks TLS, and the gate has no certificate")
-    loop = asyncio.get_running_loop()
-    stream = SetupStream()  # not what the loop returns: with TLS, uvloop returns its own protocol
-    await loop.connect_accepted_socket(lambda: stream, client, ssl=context)
-    if direct:
-        _require_alpn(stream)
-    return stream, direct
-
-
-def _require_alpn(stream: SetupStream) -> None:
-    """Without ALPN a browser could be led to speak to us (PostgreSQL insists for the same reason)."""
-    tls: Any = stream.transport.get_extra_info("ssl_object")
-    if tls.selected_alpn_protocol() != "postgresql":
-        stream.transport.abort()
-        raise ssl.SSLError("direct TLS without ALPN")
-
-
-async def _readable(client: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    loop.add_reader(client, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_reader(client)
