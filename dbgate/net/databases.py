@@ -31,6 +31,8 @@ RETRY = 1.0
 #: seconds that one reading may take
 READ_TIME = 60.0
 
+NO_LONGER_SERVED = "the gate no longer serves this database"
+
 Query = Callable[[str], Awaitable[list[Row]]]
 ReadCatalog = Callable[[Query], Awaitable[Catalog]]
 BuildPolicy = Callable[[Rulebook, Catalog], Policy]
@@ -86,6 +88,9 @@ class LiveDatabase:
 
     def refresh(self, driver: Driver) -> None:
         """Reads the catalog, then calls the driver's policy_changed or catalog_unavailable."""
+        if self._task is None or self._task.done():
+            asyncio.get_running_loop().call_soon(driver.catalog_unavailable, NO_LONGER_SERVED)
+            return
         self._waiting.append(driver)
         self._wanted.set()
 
@@ -152,6 +157,9 @@ class LiveDatabase:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        waiting, self._waiting = self._waiting, []
+        for driver in waiting:
+            driver.catalog_unavailable(NO_LONGER_SERVED)
         self._disconnect()
 
     async def _keep_fresh(self) -> None:
