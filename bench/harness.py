@@ -82,7 +82,7 @@ def start_gate(
     """A gate with one database for each rulebook: name -> the rulebook's text."""
     with tempfile.TemporaryDirectory(prefix="dbgate-bench-") as name:
         directory = Path(name)
-        databases = {book: Upstream(DATABASE, book) for book in rulebooks}
+        databases = {book: Upstream(DATABASE, book, tls={"mode": "disable"}) for book in rulebooks}
         gate = Gate(directory, server, databases, workers=workers, rulebooks=rulebooks)
         variants = [
             Variant(book, gate.host, gate.port, book, "agent", CLIENT_PASSWORD, lambda: worker_pids(gate))
@@ -120,7 +120,7 @@ def start_pgbouncer(server: Postgres) -> Iterator[Variant | None]:
             f"[databases]\n{DATABASE} = host={server.host} port={server.port} user=app password={PASSWORD}\n"
             f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\npool_mode = session\n"
             "unix_socket_dir =\nmax_client_conn = 200\ndefault_pool_size = 100\nlog_connections = 0\n"
-            "log_disconnections = 0\nignore_startup_parameters = extra_float_digits\n"
+            "log_disconnections = 0\nserver_tls_sslmode = disable\nignore_startup_parameters = extra_float_digits\n"
         )
         process = subprocess.Popen([program, "-q", settings], stderr=subprocess.DEVNULL, **_not_root())
         try:
