@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from rules.catalog import Catalog
-from rules.facts import ColumnId, Facts, FunctionRisk, TableId, Use
+from rules.facts import ColumnId, Facts, FunctionRisk, TableId
 from rules.lineage import facts
 from rules.postgres import read
 from rules.postgres.ddl import catalog_from_ddl
@@ -66,9 +66,13 @@ def outputs(sql: str) -> str:
     return " ".join(f"{o.name}={','.join(sorted(map(column, o.sources)))}{'!' * o.direct}" for o in facts_.outputs)
 
 
+#: uses that stand beside the others: returning alone, and computing that can fail
+BESIDE = frozenset({"project", "compute"})
+
+
 def uses(sql: str) -> str:
-    """`column:use` of everything but plain returning."""
-    kept = (u for u in _clear(sql).uses if u.use is not Use.PROJECT)
+    """`column:use` of how each column is looked at and written."""
+    kept = (u for u in _clear(sql).uses if u.use.value not in BESIDE)
     return " ".join(sorted(f"{column(u.column)}:{u.use.value}" for u in kept))
 
 

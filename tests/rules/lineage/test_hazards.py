@@ -1,0 +1,62 @@
+"""What an expression tells about a column without returning it: by failing, or by the number of rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from rules.facts import Use
+from rules.lineage import facts
+from rules.postgres import read
+from rules.postgres.ddl import catalog_from_ddl
+from rules.tree import Unparsable
+
+CATALOG = catalog_from_ddl(
+    "CREATE TABLE t (id int, s text, n numeric, i int, j jsonb, d date, at timestamptz, a text[]);"
+    "CREATE FUNCTION lower(t) RETURNS text LANGUAGE sql AS 'SELECT 1';"
+)
+
+
+def computes(sql: str) -> bool:
+    found = read(sql)
+    assert not isinstance(found, Unparsable), found
+    known = facts(found[0], CATALOG, ("pg_catalog", "public"))
+    assert known.problem is None, known.problem
+    return any(use.use is Use.COMPUTE for use in known.uses)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "1 / n", "n / 0", "n % 0", "n / 0.0", "1 / (n - 43000)", "s::int", "s::date", "n::numeric(3,1)", "sqrt(n)", "ln(n)",
+        "n ^ 2", "i * 2000", "i + 2000000000", "(i + 1) * 5", "(n - 1) / 2 / 0", "chr(i)", "left(s, i)", "repeat('x', i)",
+        "substring(s, 1, i)", "'a' LIKE s", "'a' ~ s", "to_number(s, '9')", "to_date(s, 'YYYY')", "(j->>'x')::int",
+        "json_array_length(j::json)", "jsonb_object_keys(j)", "generate_series(1, i)", "unnest(a)", "format(s, 'x')",
+        "regexp_split_to_table(s, '')", "string_to_array(s, '1')", "array_agg(string_to_array(s, '1'))", "lower(s)",
+        "current_setting(s)", "nextval(s)", "to_regclass(s)", "pg_input_is_valid(s, 'int4')", "width_bucket(n, 1, 2, 3)",
+        "mod(i, i)", "convert_to(s, 'LATIN1')", "decode(s, 'hex')", "lpad(s, i)", "n / $1", "i + $1", "XMLPARSE(CONTENT s)",
+    ],
+)  # fmt: skip
+def test_what_can_fail_or_multiply_tells(expression: str) -> None:
+    assert computes(f"SELECT {expression} FROM t")
+
+
+@pytest.mark.parametrize(
+    "source", ["generate_series(1, t.i)", "unnest(t.a)", "jsonb_each(t.j)", "jsonb_array_elements(t.j)", "upper(t.s)"]
+)
+def test_functions_in_from_tell_by_their_rows(source: str) -> None:
+    assert computes(f"SELECT count(*) FROM t, {source} x")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "s", "upper(s)", "s || 'x'", "length(s)", "left(s, 2)", "substring(s, 1, 3)", "coalesce(s, '-')", "s::text", "j->>'x'",
+        "n * 12", "n * 1.1", "n + 5", "i - 1", "n / 12", "i % 10", "-n", "round(n)", "sum(n) / 12", "max(n) - min(n)", "avg(i)",
+        "to_char(at, 'YYYY')", "extract(year FROM at)", "date_trunc('month', at)", "at::date", "at AT TIME ZONE 'UTC'", "md5(s)",
+        "s = 'x'", "s LIKE 'a%'", "s ~ '^a'", "s IS NULL", "nullif(s, 'x')", "greatest(n, 1)", "format('%s', s)", "to_jsonb(t)",
+        "row_to_json(t)", "json_agg(t)", "array_agg(s)", "string_agg(s, ',')", "replace(s, 'a', 'b')", "count(s)", "lag(s) OVER ()",
+        "json_build_array(s)", "concat(s, n)", "1 / 2", "sqrt(4)", "'5'::int", "ARRAY[s]", "ROW(s, n)", "pg_catalog.lower(s)",
+    ],
+)  # fmt: skip
+def test_what_takes_any_value_does_not_tell(expression: str) -> None:
+    assert not computes(f"SELECT {expression} FROM t")
