@@ -27,6 +27,9 @@ SHORT_BYTES: Final = 16 << 10
 MAX_CHAIN: Final = 4_000
 """Most levels that a longer text may build."""
 
+MAX_REPEATED: Final = 256 << 10
+"""Most source text that the tree may repeat; without a bound 4 KB of `SET (a, a, ...) = (...)` print gigabytes."""
+
 _MEND: Final = "split it into smaller statements, or pass long lists as one array parameter (= ANY($1))"
 
 
@@ -116,10 +119,55 @@ def chain_depth(text: bytes, limit: int = MAX_CHAIN) -> int:
     return depth.deepest + depth.stacked
 
 
+# ---------------------------------------------------------------- the size bound
+
+
+class _Level:
+    """One open bracket. `copies`: how often the tree prints its contents; `inside`: the same for what opens next."""
+
+    __slots__ = ("copies", "inside", "listed", "members")
+
+    def __init__(self, listed: bool, copies: int) -> None:
+        self.listed, self.members = listed, 1
+        self.copies = self.inside = copies
+
+
+def repeated_bytes(text: bytes) -> int:
+    """How much source text the printed tree can repeat: `SET (a, b, c) = source` prints `source` for each column, and
+    such sources can stand in each other.
+
+    A list counts when SET or a comma stands before it, so row comparisons in WHERE do not."""
+    total, previous, columns = 0, b"", 0
+    levels = [_Level(False, 1)]
+    for kind, start, end in tokens(text):
+        if kind is Token.GAP:
+            continue
+        token, top = text[start:end].lower(), levels[-1]
+        if kind is Token.OPEN:
+            levels.append(_Level(previous in (b"set", b","), top.inside))
+        elif kind in (Token.COMMA, Token.END):
+            top.members, top.inside = top.members + 1, top.copies
+        elif token == b"=" and previous == b")" and columns > 1:
+            top.inside = top.copies * columns
+            total += top.inside * (len(text) - end)
+        elif kind is Token.CLOSE and len(levels) > 1:
+            columns = top.members if top.listed else 0
+            levels.pop()
+        previous = token
+    return total
+
+
+def _may_repeat(text: bytes) -> bool:
+    """A cheap test that spares most texts the counting: one SET repeats at most each column's share of the text."""
+    return text.lower().count(b"set") > 1 or (text.count(b",") + 1) * len(text) > MAX_REPEATED
+
+
 def bounded(text: bytes) -> None:
     """Raise Refused for a text that is too long or too deep for the C parser."""
     if len(text) > MAX_BYTES:
         raise Refused("too-long", f"it is longer than {MAX_BYTES} bytes", "use COPY or parameters for bulk data")
+    if _may_repeat(text) and repeated_bytes(text) > MAX_REPEATED:
+        raise too_complex()
     if len(text) > SHORT_BYTES and chain_depth(text) > MAX_CHAIN:
         raise too_complex()
 

@@ -10,6 +10,8 @@ from rules.tree import Unparsable
 
 ADD = "+1"
 READ = {
+    "40 columns from one row": "update t set (" + ",".join("a" * 40) + ") = row(" + ",".join("b" * 40) + ")",
+    "2,000 composite keys": "select 1 from t where " + " or ".join(["(a, b) = (1, 2)"] * 2000),
     "5,000 ORs": "select 1 from t where " + " or ".join(f"a={n}" for n in range(5000)),
     "5,000 members of IN": "select 1 from t where a in (" + ",".join(map(str, range(5000))) + ")",
     "100,000 letters": "select " + "a" * 100_000,
@@ -21,6 +23,16 @@ READ = {
     "200 sums": "select 1" + ADD * 200,
 }
 TOO_COMPLEX = {
+    "1,000 columns from one query": "update t set ("
+    + ",".join("a" * 1000)
+    + ") = (select "
+    + ",".join("b" * 1000)
+    + ")",
+    "the same in ON CONFLICT": "insert into t values (1) on conflict (a) do update set x = 1, /* */ ("
+    + ",".join("a" * 1000)
+    + ") /* */ = (select "
+    + ",".join("b" * 1000)
+    + ")",
     "10,000 parentheses": "select " + "(" * 10_000 + "1" + ")" * 10_000,
     "10,000 CASEs": "select " + "case when a then " * 10_000 + "1" + " end" * 10_000,
     "3,000 sub-selects": "select " + "(select " * 3000 + "1" + ")" * 3000,
