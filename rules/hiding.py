@@ -19,6 +19,7 @@ from rules.tree import Access
 PERMITTED: Final[dict[Use, frozenset[Predicates]]] = {
     Use.FILTER: frozenset({Predicates.ANY}),
     Use.ORDER: frozenset({Predicates.ANY}),
+    Use.COMPUTE: frozenset({Predicates.ANY}),
     Use.EQUALITY: frozenset({Predicates.ANY, Predicates.EQUALITY}),
     Use.JOIN: frozenset({Predicates.ANY, Predicates.EQUALITY}),
     Use.GROUP: frozenset({Predicates.ANY, Predicates.EQUALITY}),
@@ -28,6 +29,7 @@ PERMITTED: Final[dict[Use, frozenset[Predicates]]] = {
 _USE_WORDS: Final[dict[Use, str]] = {
     Use.FILTER: "is masked and may not be used in a condition",
     Use.ORDER: "is masked and may not be sorted by",
+    Use.COMPUTE: "is masked, and its value would show in whether this computation fails or how many rows it gives",
     Use.EQUALITY: "is masked and may not be compared",
     Use.JOIN: "is masked and may not be joined on",
     Use.GROUP: "is masked and may not be grouped by or compared (GROUP BY, DISTINCT, UNION)",
@@ -104,6 +106,8 @@ def _misuse_refusal(column: ColumnId, use: Use, broken: Iterable[tuple[Rule, Mas
 def _misuse_mend(column: ColumnId, use: Use, masking: Masking) -> str:
     if use is Use.COPY:
         return f"leave {column} out of what is written"
+    if use is Use.COMPUTE:
+        return f"return {column} as it is, or compute with functions that take any value (lower, length, ||, coalesce)"
     if masking.predicates is Predicates.EQUALITY:
         return f"compare {column} for equality only, or leave it out of conditions and ORDER BY"
     return f"use {column} in the select list only; filter, join, group and sort by other columns, such as a key"

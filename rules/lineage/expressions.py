@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from rules.facts import FunctionRisk, FunctionUse, Use
-from rules.lineage import functions
+from rules.lineage import functions, hazards
 from rules.lineage.reader import Reader
 from rules.lineage.scope import Scope, entry_of, reference
 from rules.lineage.values import (
@@ -96,6 +96,7 @@ def call(reader: Reader, e: Call, scope: Scope) -> Item:
     if functions.is_built_in(reader, e.name, "count"):
         _counted(reader, e, arguments)
         return computed(NO_SOURCES, "count")
+    hazards.of_call(reader, e, arguments)
     return computed(united(arguments), e.name[-1])
 
 
@@ -109,6 +110,7 @@ def _counted(reader: Reader, e: Call, arguments: list[Item]) -> None:
 def cast(reader: Reader, e: Cast, scope: Scope) -> Item:
     item = value(reader, e.operand, scope)
     type_name = _type(reader, e.type_name)
+    hazards.of_cast(reader, e, item)
     if item.sources:
         return Item(item.name, item.sources, False, type_name)
     return Item("?column?", NO_SOURCES, True, type_name)
@@ -153,6 +155,7 @@ def operation(reader: Reader, e: Operation, scope: Scope) -> Item:
     operands = values(reader, e.operands, scope)
     if e.operator == "case":
         reader.use(Use.FILTER, united(_decisive(e.operands, operands)))
+    hazards.of_operation(reader, e, operands)
     sources = united(operands)
     return computed(sources) if sources else CONSTANT
 

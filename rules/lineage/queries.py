@@ -118,9 +118,9 @@ def _select(reader: Reader, q: Select, outer: Scope) -> tuple[Item, ...]:
     if q.windows:
         reader.use(Use.ORDER, united(values(reader, q.windows, scope)))
     if q.distinct:
-        reader.use(Use.GROUP, united(items))
+        _compare(reader, items)
     for e in q.distinct_on:
-        reader.use(Use.GROUP, _ordering(reader, e, scope, items).sources)
+        _compare(reader, (_ordering(reader, e, scope, items),))
     _finish(reader, q, scope, items)
     if q.locks:
         _locked(reader, q.sources, scope)
@@ -186,7 +186,7 @@ def _ordering(reader: Reader, e: Expression, scope: Scope, items: tuple[Item, ..
 def _output(e: Expression, items: tuple[Item, ...]) -> Item | None:
     if isinstance(e, Column) and len(e.path) == 1:
         same = [i for i in items if i.name == e.path[0]]
-        return computed(united(same)) if same else None
+        return same[0] if len(same) == 1 else computed(united(same)) if same else None
     if isinstance(e, Literal) and e.value is not None and e.value.isdecimal():
         position = int(e.value)
         return items[position - 1] if 0 < position <= len(items) else None
@@ -197,9 +197,16 @@ def _grouped(reader: Reader, group_by: Iterable[Expression], scope: Scope, items
     """GROUP BY: a table's column first, then an output's name or position, else an expression."""
     for e in group_by:
         if isinstance(e, Column) and len(e.path) == 1 and scope.local(e.path[0]) is not None:
-            reader.use(Use.GROUP, value(reader, e, scope).sources)
+            _compare(reader, (value(reader, e, scope),))
         else:
-            reader.use(Use.GROUP, _ordering(reader, e, scope, items).sources)
+            _compare(reader, (_ordering(reader, e, scope, items),))
+
+
+def _compare(reader: Reader, items: Iterable[Item]) -> None:
+    """Grouping by a column tells which of its values are equal; by an expression over it (`left(email, 1)`,
+    `email < 'm'`) it tells which rows meet a condition."""
+    for item in items:
+        reader.use(Use.GROUP if item.direct else Use.FILTER, item.sources)
 
 
 def _locked(reader: Reader, sources: Iterable[Source], scope: Scope) -> None:
@@ -250,7 +257,7 @@ def _set_operation(
         before, items = items, _combined(items, right)
         settled = publish is None or _same(before, items)
     if not q.all or q.operator.lower() != "union":
-        reader.use(Use.GROUP, united(items))
+        _compare(reader, items)
     _order_set(reader, q, inner, items)
     return items
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
-from rules.lineage import functions
+from rules.lineage import functions, hazards
 from rules.lineage.conditions import condition, merged
 from rules.lineage.expressions import value
 from rules.lineage.reader import Reader
@@ -113,6 +113,7 @@ def function(reader: Reader, item: FunctionSource, before: list[Entry], outer: S
 
 def _function_columns(reader: Reader, call: Expression, item: FunctionSource, around: Scope) -> tuple[list[Item], bool]:
     result = value(reader, call, around)
+    hazards.told(reader, result.sources)  # how many rows come, and whether any
     if isinstance(call, Call) and call.name == ("unnest",) and len(call.arguments) > 1:
         return [computed(value(reader, a, around).sources, "unnest") for a in call.arguments], False
     names = item.record_columns or _known_columns(reader, call, around)
