@@ -12,6 +12,7 @@ import click
 import pytest
 
 from dbgate.cli import main
+from dbgate.demo.script import CHAPTERS
 from dbgate.settings import parse_settings
 from dbgate.settings.load import _KEYS
 from rules.book import load
@@ -126,3 +127,15 @@ def test_the_settings_in_the_readme_are_sound_and_name_every_key() -> None:
         parse_settings(text, HOUSE / "dbgate.yaml")
     known = {key for keys in _KEYS.values() for key in keys}
     assert {key for key in known if not re.search(rf"\b{key}:", "".join(settings))} == set()
+
+
+def test_the_readme_quotes_the_demo_as_it_is() -> None:
+    lines = (HOUSE / "dbgate/demo/rulebook.yaml").read_text("utf-8").splitlines()
+    quoted = re.findall(r'rule "([\w-]+)" \(rulebook\.yaml:(\d+)\)', README)
+    assert quoted
+    assert {name: lines[int(number) - 1].strip() for name, number in quoted} == {n: f"- id: {n}" for n, _ in quoted}
+    steps = [step for chapter in CHAPTERS for step in chapter.steps]
+    for number, title in re.findall(r"^ +(\d+)  (.+)  (?:masked|refused|allowed)$", README, re.MULTILINE):
+        assert steps[int(number) - 1].title == title
+    assert f"{len(steps)} statements" in README
+    assert f"{len(steps)} questions" in README
