@@ -18,10 +18,13 @@ from tests.live.servers import PASSWORD, NoServerError, Postgres, start_postgres
 GateMaker: TypeAlias = Callable[..., Gate]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    fuzzing = "fuzz" in str(config.getoption("markexpr", ""))
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.live)
+            if not fuzzing and item.get_closest_marker("fuzz"):
+                item.add_marker(pytest.mark.skip(reason="the longer fuzzing run: ask for it with -m fuzz"))
 
 
 @pytest.fixture(scope="session")

@@ -66,7 +66,10 @@ class Place:
     def raw(self, **parameters: str) -> Raw:
         """A raw client, logged in."""
         client = Raw(self.host, self.port)
-        context = self.context()
-        if context is not None:
-            client.start_tls(context)
-        return client.login(self.user, self.password, self.database, **parameters)
+        try:
+            if (context := self.context()) is not None:
+                client.start_tls(context)
+            return client.login(self.user, self.password, self.database, **parameters)
+        except Exception:
+            client.close()
+            raise
