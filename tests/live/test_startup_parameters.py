@@ -27,7 +27,7 @@ HARMLESS: list[dict[str, str]] = [
     {"client_encoding": "utf-8"},
     {"DateStyle": "German"},
     {"TimeZone": "UTC"},
-    {"options": "-c statement_timeout=5s --work_mem=8MB"},
+    {"options": "-c statement_timeout=5s --lock_timeout=1s"},
     {"extra_float_digits": "2"},
     {"default_transaction_read_only": "on"},
     {"replication": "off"},
