@@ -65,6 +65,15 @@ HARMLESS: Final = frozenset(
     """.split()  # noqa: SIM905
 )
 HARMLESS_PREFIXES: Final = ("enable_", "geqo", "jit")
+#: They choose the plan, and with it the order in which rows come when nobody asked for one: sorted by a masked column,
+#: say. Harmless for roles from which nothing is hidden.
+STEERING: Final = frozenset(
+    """
+    work_mem hash_mem_multiplier seq_page_cost random_page_cost cpu_tuple_cost cpu_index_tuple_cost cpu_operator_cost
+    effective_cache_size cursor_tuple_fraction plan_cache_mode
+    """.split()  # noqa: SIM905
+)
+STEERING_PREFIX: Final = "enable_"
 #: not harmless although a prefix says so: they load or dump code
 _NOT_HARMLESS: Final = frozenset({"jit_provider", "jit_dump_bitcode", "jit_debugging_support", "jit_profiling_support"})
 
@@ -84,6 +93,8 @@ def objection(setting: Setting, *, unrestricted: bool) -> str | None:
         return None if len(setting.value) == 1 and test(setting.value[0]) else f'the parameter "{name}" stays {words}'
     if name in IDENTITY and not (name == "role" and setting.value == ("none",)):
         return f'the parameter "{name}" changes whose rights a session has'
+    if not unrestricted and (name in STEERING or name.startswith(STEERING_PREFIX)):
+        return f'the parameter "{name}" chooses plans, whose order of rows can tell hidden values'
     if is_harmless(name) or name == "role" or unrestricted or name in FIXED:
         return None
     return f'the parameter "{name}" is not known to be harmless'

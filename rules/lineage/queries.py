@@ -204,9 +204,10 @@ def _grouped(reader: Reader, group_by: Iterable[Expression], scope: Scope, items
 
 def _compare(reader: Reader, items: Iterable[Item]) -> None:
     """Grouping by a column tells which of its values are equal; by an expression over it (`left(email, 1)`,
-    `email < 'm'`) it tells which rows meet a condition."""
+    `email < 'm'`) it tells which rows meet a condition; among values of several columns, or known constants, the order
+    of the result tells which is greater."""
     for item in items:
-        reader.use(Use.GROUP if item.direct else Use.FILTER, item.sources)
+        reader.use(Use.GROUP if item.direct and not item.mixed else Use.FILTER, item.sources)
 
 
 def _locked(reader: Reader, sources: Iterable[Source], scope: Scope) -> None:
@@ -273,7 +274,7 @@ def _combined(left: tuple[Item, ...], right: tuple[Item, ...]) -> tuple[Item, ..
 
 
 def _same(a: tuple[Item, ...], b: tuple[Item, ...]) -> bool:
-    return all(x.sources == y.sources and x.direct == y.direct for x, y in zip(a, b, strict=True))
+    return all((x.sources, x.direct, x.mixed) == (y.sources, y.direct, y.mixed) for x, y in zip(a, b, strict=True))
 
 
 def _order_set(reader: Reader, q: SetOperation, inner: Scope, items: tuple[Item, ...]) -> None:

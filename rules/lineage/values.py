@@ -33,9 +33,11 @@ class Item:
     """A value and where it comes from.
 
     `direct`: unchanged from one of `sources` (True also for a value without sources, which changes nothing in a
-    union). `type`: the qualified type name where it is known. `row`: the fields of a row value."""
+    union). `mixed`: its values come from different columns, or from constants too, so that comparing them with each
+    other tells more than which are equal in one column. `type`: the qualified type name where it is known. `row`: the
+    fields of a row value."""
 
-    __slots__ = ("direct", "name", "row", "sources", "type")
+    __slots__ = ("direct", "mixed", "name", "row", "sources", "type")
 
     def __init__(
         self,
@@ -44,8 +46,10 @@ class Item:
         direct: bool = True,
         type: str | None = None,  # noqa: A002 - the vendor's word
         row: tuple[Item, ...] | None = None,
+        mixed: bool = False,
     ) -> None:
         self.name = name
+        self.mixed = mixed
         self.sources = sources
         self.direct = direct
         self.type = type
@@ -54,7 +58,7 @@ class Item:
     def named(self, name: str) -> Item:
         if name == self.name:
             return self
-        return Item(name, self.sources, self.direct, self.type, self.row)
+        return Item(name, self.sources, self.direct, self.type, self.row, self.mixed)
 
 
 CONSTANT: Final = Item("?column?")
@@ -75,12 +79,14 @@ def computed(sources: Sources, name: str = "?column?", of_type: str | None = Non
 
 def paired(left: Item, right: Item) -> Item:
     """What a set operation or a merged join column yields from two values."""
-    if right is left or (not right.sources and right.direct):
-        return left
+    if right is left or not (left.sources or right.sources):
+        return left if right.direct else right.named(left.name)
     sources = left.sources | right.sources
-    if sources == left.sources and left.direct == (left.direct and right.direct):
+    direct = left.direct and right.direct
+    mixed = left.mixed or right.mixed or left.sources != right.sources
+    if (sources, direct, mixed) == (left.sources, left.direct, left.mixed):
         return left
-    return Item(left.name, sources, left.direct and right.direct, left.type or right.type)
+    return Item(left.name, sources, direct, left.type or right.type, None, mixed)
 
 
 class Entry:

@@ -29,7 +29,7 @@ def asked(request: pytest.FixtureRequest) -> PolicyContext:
             "SELECT set_config('search_path', '\"$user\", Public', true)",
             (Setting("search_path", ("$user", "public"), True),),
         ),
-        ("SELECT set_config('work_mem'::text, '1MB', 'f') FROM customers", (Setting("work_mem", ("1MB",)),)),
+        ("SELECT set_config('lock_timeout'::text, '1s', 'f') FROM customers", (Setting("lock_timeout", ("1s",)),)),
     ],
 )  # fmt: skip
 def test_constants_are_settings(asked: PolicyContext, sql: str, settings: tuple[Setting, ...]) -> None:

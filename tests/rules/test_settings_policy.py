@@ -13,9 +13,9 @@ SENT = [
     ("bytea_output", "hex"), ("statement_timeout", "0"), ("lock_timeout", "0"), ("jit", "off"),
     ("idle_in_transaction_session_timeout", "0"), ("search_path", "public"),
     ("default_transaction_isolation", "serializable"),
-    ("transaction_read_only", "on"), ("row_security", "on"), ("enable_seqscan", "off"), ("geqo_threshold", "4"),
-    ("work_mem", "64MB"), ("synchronize_seqscans", "off"), ("xmloption", "content"), ("check_function_bodies", "false"),
-    ("default_transaction_deferrable", "on"), ("plan_cache_mode", "force_custom_plan"), ("synchronous_commit", "off"),
+    ("transaction_read_only", "on"), ("row_security", "on"), ("geqo_threshold", "4"),
+    ("synchronize_seqscans", "off"), ("xmloption", "content"), ("check_function_bodies", "false"),
+    ("default_transaction_deferrable", "on"), ("synchronous_commit", "off"),
     ("restrict_nonsystem_relation_kind", "view, foreign-table"), ("role", "none"),
 ]  # fmt: skip
 
@@ -23,6 +23,15 @@ SENT = [
 @pytest.mark.parametrize(("name", "value"), SENT)
 def test_what_drivers_send_passes_for_everyone(name: str, value: str) -> None:
     assert objection(Setting(name, (value,)), unrestricted=False) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["enable_hashagg", "enable_seqscan", "work_mem", "plan_cache_mode", "random_page_cost"]
+)
+def test_what_steers_plans_is_for_roles_with_nothing_hidden(name: str) -> None:
+    assert "chooses plans" in (objection(Setting(name, ("off",)), unrestricted=False) or "")
+    assert objection(Setting(name, ("off",)), unrestricted=True) is None
+    assert objection(Setting(name, None), unrestricted=False) is None
 
 
 @pytest.mark.parametrize(
