@@ -90,6 +90,12 @@ ROADS = Chapter(
         ),
         _refused("guessing digit by digit", "SELECT count(*) FROM customers WHERE ssn LIKE '9%'", "mask-restricted"),
         _refused("sorting by it", "SELECT name FROM employees ORDER BY salary DESC LIMIT 1", "mask-restricted"),
+        _refused("asking by an error", "SELECT sqrt(salary - 43000) FROM employees WHERE id = 1", "mask-restricted"),
+        _refused(
+            "asking by the number of rows",
+            "SELECT generate_series(1, (salary / 1000)::int) FROM employees WHERE id = 1",
+            "mask-restricted",
+        ),
         _refused(
             "copying it to where it is not masked",
             "INSERT INTO orders (customer_id, note) SELECT id, ssn FROM customers",
