@@ -1,7 +1,8 @@
 """The data path of one session: two transports, one session object, nothing else.
 
 The session (dbgate.session) decides; the driver carries out. For every input there is one Outcome, and its parts
-happen in this order: audit events, one write for each direction, wishes. When the audit log takes nothing, the
+happen in this order: audit events, one write for each direction, wishes. Events with bytes for the upstream are intents
+and are in the log before these are sent; outcomes may share the next intent's write. When the log takes nothing, the
 outcome waits, both sides stop being read and nothing is forwarded until the log works again.
 
 No task, future or queue exists for a query. See SPEED.md 3 and 7 for the reasons behind the read buffer and the yield.
@@ -52,6 +53,9 @@ class Recorder(Protocol):
 
     def record(self, events: Sequence[Event]) -> None:
         """Raises AuditUnavailable, and then nothing was recorded."""
+
+    def record_soon(self, events: Sequence[Event]) -> None:
+        """For outcomes, which nothing waits for: never raises."""
 
     def record_late(self, events: Sequence[Event]) -> None:
         """For what has happened already: never raises, keeps the events until the log takes them."""
@@ -197,11 +201,14 @@ class Driver:
 
     def _apply(self, outcome: Outcome) -> None:
         if outcome.events:
-            try:
-                self._recorder.record(outcome.events)
-            except AuditUnavailable:
-                self._hold(outcome)
-                return
+            if outcome.to_upstream:
+                try:
+                    self._recorder.record(outcome.events)
+                except AuditUnavailable:
+                    self._hold(outcome)
+                    return
+            else:
+                self._recorder.record_soon(outcome.events)
             self._counters.count(outcome.events)
         self._carry_out(outcome)
 

@@ -15,6 +15,8 @@ log = logging.getLogger("dbgate.audit")
 
 #: seconds between two tries while the log takes nothing
 RETRY = 0.1
+#: seconds that the outcome of a statement may wait for the next intent, to share its write
+SOON = 0.005
 #: events about what has already happened that wait for the log; more are lost and counted
 LATE_LIMIT = 100_000
 
@@ -30,6 +32,7 @@ class LogRecorder:
         self._lost = 0
         self._waiting: list[Callable[[], None]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._soon: asyncio.TimerHandle | None = None
 
     @property
     def available(self) -> bool:
@@ -41,11 +44,32 @@ class LogRecorder:
         return len(self._late)
 
     def record(self, events: Sequence[Event]) -> None:
-        """Raises AuditUnavailable, and then nothing was recorded."""
-        if self._late:
-            self._write_late()
+        """Raises AuditUnavailable, and then nothing of `events` was recorded. What waits goes first, in one write."""
         self._stamp(events)
-        self._log.append(events)
+        if self._lost or self._timer is not None:
+            self._write_late()
+        if self._late:
+            self._log.append([*self._late, *events])
+            self._late.clear()
+        else:
+            self._log.append(events)
+
+    def record_soon(self, events: Sequence[Event]) -> None:
+        """For outcomes: written with the next intent or within SOON. Never raises; a crash before that leaves the
+        statement's intent, and the next start closes it as unknown."""
+        self._stamp(events)
+        room = LATE_LIMIT - len(self._late)
+        self._late += events[:room]
+        self._lost += len(events[room:])
+        if self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(SOON, self._write_soon)
+
+    def _write_soon(self) -> None:
+        self._soon = None
+        try:
+            self._write_late()
+        except AuditUnavailable:
+            self._try_later()
 
     def record_late(self, events: Sequence[Event]) -> None:
         if not events:
@@ -66,9 +90,10 @@ class LogRecorder:
 
     def close(self) -> None:
         """The last try for late events; says in the log how many were lost."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._soon):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._soon = None
         self._waiting.clear()
         try:
             self._write_late()

@@ -102,6 +102,9 @@ class FakeRecorder:
             raise AuditUnavailable("full")
         self.journal.append(("audit", [event.type for event in events]))
 
+    def record_soon(self, events: Sequence[Event]) -> None:
+        self.journal.append(("soon", [event.type for event in events]))
+
     def record_late(self, events: Sequence[Event]) -> None:
         self.late += events
 

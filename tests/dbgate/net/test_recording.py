@@ -99,3 +99,44 @@ def test_lost_late_events_are_counted_in_the_log(monkeypatch: pytest.MonkeyPatch
         assert log.taken[-1].lost == 2  # type: ignore[attr-defined]
 
     asyncio.run(main())
+
+
+def test_an_outcome_shares_the_next_intents_write() -> None:
+    async def scene() -> None:
+        log = FullLog()
+        recorder = LogRecorder(log, "g")  # type: ignore[arg-type]
+        recorder.record_soon([decided("outcome")])
+        assert texts(log) == []
+        recorder.record([decided("intent")])
+        assert texts(log) == ["outcome", "intent"]
+        recorder.close()
+
+    asyncio.run(scene())
+
+
+def test_an_outcome_without_a_next_intent_is_written_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        monkeypatch.setattr(recording, "SOON", 0.001)
+        log = FullLog()
+        recorder = LogRecorder(log, "g")  # type: ignore[arg-type]
+        recorder.record_soon([decided("outcome")])
+        await asyncio.sleep(0.05)
+        assert texts(log) == ["outcome"]
+        recorder.close()
+
+    asyncio.run(scene())
+
+
+def test_an_outcome_that_waits_survives_a_refused_intent() -> None:
+    async def scene() -> None:
+        log = FullLog()
+        log.full = True
+        recorder = LogRecorder(log, "g")  # type: ignore[arg-type]
+        recorder.record_soon([decided("outcome")])
+        with pytest.raises(AuditUnavailable):
+            recorder.record([decided("intent")])
+        log.full = False
+        recorder.close()
+        assert texts(log) == ["outcome"]
+
+    asyncio.run(scene())
