@@ -268,3 +268,11 @@ def test_copy_of_masked_columns(wide: Place) -> None:
         except psycopg.errors.InsufficientPrivilege:
             return
     assert rows[0] == ("1", keep_last(EMAIL))
+
+
+@pytest.mark.xfail(strict=True, raises=psycopg.errors.InsufficientPrivilege, reason="the session is ended instead")
+def test_temporary_table_with_the_name_of_another(wide: Place) -> None:
+    with psycopg.connect(wide.dsn()) as connection:
+        connection.execute("CREATE TEMP TABLE products (only_one text)")
+        connection.execute("INSERT INTO products VALUES ('mine')")
+        assert connection.execute("SELECT * FROM products").fetchall() == [("mine",)]
