@@ -214,6 +214,8 @@ class Select:
 
 @dataclass(frozen=True, slots=True)
 class Values:
+    """Of the rows that are all constants and parameters, a front end may give one for each width."""
+
     rows: tuple[tuple[Expression, ...], ...]
     order_by: tuple[Expression, ...] = ()
     limit: Expression | None = None

@@ -69,6 +69,25 @@ _CONSTANTS: Final[dict[str, Callable[[Node], str | None]]] = {
 }
 
 
+_PLAIN: Final = {
+    "A_Const": frozenset(_CONSTANTS) | {"location"},
+    "ParamRef": words("number location"),
+}
+
+
+def is_constant_row(cells: list[Node]) -> bool:
+    """Is every cell a constant or parameter that the readers below would take?"""
+    for cell in cells:
+        for kind, body in cell.items():
+            fields = _PLAIN.get(kind)
+            if fields is None or not body.keys() <= fields or body.keys() == _NO_VALUE:
+                return False
+    return True
+
+
+_NO_VALUE: Final = {"location"}
+
+
 @_node("A_Const", "ival fval boolval sval bsval isnull location")
 def constant(_read: Reader, body: Node) -> Expression:
     return Literal(_constant_text(body), body.get("location", 0))

@@ -10,6 +10,7 @@ overrun the stack. `bounded` refuses such texts before the parser sees them. Bis
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import orjson
@@ -30,6 +31,7 @@ MAX_CHAIN: Final = 4_000
 MAX_REPEATED: Final = 256 << 10
 """Most source text that the tree may repeat; without a bound 4 KB of `SET (a, a, ...) = (...)` print gigabytes."""
 
+DOT: Final = ord(".")
 _MEND: Final = "split it into smaller statements, or pass long lists as one array parameter (= ANY($1))"
 
 
@@ -76,6 +78,14 @@ class _Depth:
         top = self.levels[-1]
         top[1], top[2] = 0, max(top[1], top[2])
 
+    def rows(self) -> None:
+        """Brackets around constants, separated by commas; a sign before a constant may be a level."""
+        for _ in range(2):
+            self.reset()
+            self.open()
+            self.link()
+            self.close()
+
     def link(self) -> None:
         self.levels[-1][1] += 1
         self.deepest = max(self.deepest, self.levels[-1][1])
@@ -85,6 +95,7 @@ class _Depth:
 
 
 _BY_KIND: Final = {
+    Token.ROWS: _Depth.rows,
     Token.OPEN: _Depth.open,
     Token.CLOSE: _Depth.close,
     Token.COMMA: _Depth.reset,
@@ -105,17 +116,17 @@ def chain_depth(text: bytes, limit: int = MAX_CHAIN) -> int:
 
     Stops counting once it is above `limit`."""
     depth = _Depth()
-    previous = b""
+    dotted = False  # a word after a dot is a name
     for kind, start, end in tokens(text):
         if kind is Token.GAP:
             continue
-        token = text[start:end].lower()
-        note = _BY_WORD.get(token) if kind is Token.WORD and previous != b"." else _BY_KIND.get(kind)
+        is_word = kind is Token.WORD and not dotted
+        note = _BY_WORD.get(text[start:end].lower()) if is_word else _BY_KIND.get(kind)
         if note:
             note(depth)
             if depth.deepest + depth.stacked > limit:
                 break
-        previous = token
+        dotted = kind is Token.OPERATOR and text[start] == DOT
     return depth.deepest + depth.stacked
 
 
@@ -150,6 +161,8 @@ def repeated_bytes(text: bytes) -> int:
         elif token == b"=" and previous == b")" and columns > 1:
             top.inside = top.copies * columns
             total += top.inside * (len(text) - end)
+        elif kind is Token.ROWS:
+            columns = 0  # no list of columns
         elif kind is Token.CLOSE and len(levels) > 1:
             columns = top.members if top.listed else 0
             levels.pop()
@@ -157,8 +170,14 @@ def repeated_bytes(text: bytes) -> int:
     return total
 
 
+_LIST_IS_SET: Final = re.compile(rb"\)[ \t\n\r\f\v]*(?:=|--|/\*)")
+
+
 def _may_repeat(text: bytes) -> bool:
-    """A cheap test that spares most texts the counting: one SET repeats at most each column's share of the text."""
+    """A cheap test that spares most texts the counting: a list of columns ends in `) =`, and one SET repeats at most
+    each column's share of the text."""
+    if _LIST_IS_SET.search(text) is None:
+        return False
     return text.lower().count(b"set") > 1 or (text.count(b",") + 1) * len(text) > MAX_REPEATED
 
 

@@ -8,25 +8,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from enum import Enum
+from enum import IntEnum, auto
 from typing import Final
 
 from rules.postgres.nodes import Refused
 
 
-class Token(Enum):
+class Token(IntEnum):
     """What a token means to the depth bound and to the statement's borders; the rest is WORD."""
 
-    GAP = "gap"  # white space and comments
-    TEXT = "text"  # strings and quoted identifiers
-    WORD = "word"
-    OPEN = "open"
-    CLOSE = "close"
-    COMMA = "comma"
-    END = "end"  # ;
-    OPERATOR = "operator"
+    GAP = auto()  # white space and comments
+    TEXT = auto()  # strings and quoted identifiers
+    WORD = auto()
+    ROWS = auto()  # (1, 'a'), (2, 'b'): lists of constants in brackets, as bulk INSERT and IN have by the thousand
+    OPEN = auto()
+    CLOSE = auto()
+    COMMA = auto()
+    END = auto()  # ;
+    OPERATOR = auto()
 
 
+_SPACE = rb"[ \t\n\r\f\v]*+"
+_CONSTANT = rb"(?>[+-]?[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|'[^']*+'(?:'[^']*+')*+|\$[0-9]++|(?i:null|true|false|default))"
+_ROW = rb"\((?:S)C(?:S)(?:,(?:S)C(?:S))*+\)".replace(b"C", _CONSTANT).replace(b"(?:S)", _SPACE)
+_ONE_ROW: Final = re.compile(_ROW)
+_SEVERAL: Final = re.compile(rb"\((?:S)C(?:S),(?:S)C(?:S)[,)]".replace(b"C", _CONSTANT).replace(b"(?:S)", _SPACE))
+_FIRST_MEMBER: Final = re.compile(rb"\(" + _SPACE + _CONSTANT)
 _CONTINUED = rb"'(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:[ \t\n\r\f\v]+|--[^\n\r]*[\n\r])*'"
 _TOKEN: Final = re.compile(
     rb"""(?P<GAP>(?:[ \t\n\r\f\v]+|--[^\n\r]*)+)
@@ -34,12 +41,17 @@ _TOKEN: Final = re.compile(
     | (?P<TEXT>[eE]'(?:[^'\\]|\\.|''|CONTINUED)*'? | '[^']*'? | "[^"]*"?
         | (?P<dollar>\$(?:[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)?\$).*?(?:(?P=dollar)|\Z))
     | (?P<WORD>[A-Za-z_\x80-\xff][A-Za-z0-9_$\x80-\xff]* | \$?[0-9]+(?:\.[0-9]+)?)
-    | (?P<OPEN>[(\[]) | (?P<CLOSE>[)\]]) | (?P<COMMA>,) | (?P<END>;)
+    | (?P<ROWS>LIST(?:SPACE,SPACE LIST)*+) | (?P<OPEN>[(\[]) | (?P<CLOSE>[)\]]) | (?P<COMMA>,) | (?P<END>;)
     | (?P<OPERATOR>.)
-    """.replace(b"CONTINUED", _CONTINUED),
+    """.replace(b"CONTINUED", _CONTINUED)
+    .replace(b"LIST", _ROW)
+    .replace(b"SPACE", _SPACE),
     re.X | re.S,
 )
 _COMMENT_MARK: Final = re.compile(rb"/\*|\*/")
+#: bytes up to which a run of rows stays as it is, and a row when it is cut
+SHORT_RUN: Final = 64
+LONG_ROW: Final = 1000
 _KINDS: Final = {kind.name: kind for kind in Token}
 
 
@@ -55,12 +67,38 @@ def comment_end(text: bytes, start: int) -> int:
 
 def tokens(text: bytes, start: int = 0) -> Iterator[tuple[Token, int, int]]:
     """(kind, start, end) of every token from `start` on."""
-    while match := _TOKEN.match(text, start):
-        kind, end = _KINDS.get(match.lastgroup or "", Token.TEXT), match.end()
-        if match.lastgroup == "COMMENT":
-            kind, end = Token.GAP, comment_end(text, start)
-        yield kind, start, end
+    while start < len(text):
+        for match in _TOKEN.finditer(text, start):
+            group = match.lastgroup
+            if group == "COMMENT":
+                break
+            yield _KINDS[group or "OPERATOR"], *match.span()
+        else:
+            return
+        end = comment_end(text, match.start())
+        yield Token.GAP, match.start(), end
         start = end
+
+
+def condensed(text: bytes) -> bytes:
+    """The text with each run of constant rows cut to its first row, and a long row to its first member."""
+    if _SEVERAL.search(text) is None:
+        return text
+    pieces: list[bytes] = []
+    done = 0
+    for kind, start, end in tokens(text):
+        if kind is Token.ROWS and end - start > SHORT_RUN:
+            pieces += text[done:start], _first_row(text, start)
+            done = end
+    return b"".join(pieces) + text[done:]
+
+
+def _first_row(text: bytes, start: int) -> bytes:
+    row = _ONE_ROW.match(text, start)
+    first = _FIRST_MEMBER.match(text, start)
+    assert row is not None
+    assert first is not None
+    return row[0] if len(row[0]) <= LONG_ROW else first[0] + b")"
 
 
 def encode(text: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from rules.postgres.expressions import sort_keys, window
+from rules.postgres.expressions import is_constant_row, sort_keys, window
 from rules.postgres.nodes import QUERIES, Node, Reader, items, strings, unknown, words
 from rules.tree import (
     CommonTable,
@@ -74,9 +74,20 @@ def select(read: Reader, body: Node) -> Query:
     if body["op"] != "SETOP_NONE":
         return _set_operation(read, body)
     if "valuesLists" in body:
-        rows = tuple([read.expressions(items(row)) for row in body["valuesLists"]])
-        return Values(rows, **_tail(read, body))
+        return Values(tuple(_rows(read, body["valuesLists"])), **_tail(read, body))
     return _plain(read, body)
+
+
+def _rows(read: Reader, nodes: list[Node]) -> Iterator[tuple[Expression, ...]]:
+    """The rows of VALUES; of those that hold nothing but constants the first of each width stands for all."""
+    widths: set[int] = set()
+    for node in nodes:
+        cells = items(node)
+        if is_constant_row(cells):
+            if len(cells) in widths:
+                continue
+            widths.add(len(cells))
+        yield read.expressions(cells)
 
 
 def _plain(read: Reader, body: Node) -> Query:

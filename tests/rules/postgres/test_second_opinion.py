@@ -61,3 +61,15 @@ def test_the_leading_keyword_must_fit(word: bytes, node: str) -> None:
     with pytest.raises(Refused) as caught:
         keywords.check(word, node, 0)
     assert caught.value.unparsable.code == "keyword-disagreement"
+
+
+LONG_ROWS = ", ".join(["(1, 'a', $1)"] * 5000)
+
+
+def test_long_lists_are_cut_before_the_second_parser_reads_them() -> None:
+    with pytest.raises(Refused):
+        check(f"insert into secrets values {LONG_ROWS}", body("insert into t values (1, 'a', $1)"), [("t",)])
+
+
+def test_what_stays_too_long_is_the_servers_to_judge() -> None:
+    check("select * from secrets where " + " or ".join(["a = 1"] * 5000), body("select * from t"), [("t",)])
