@@ -23,7 +23,7 @@ from tests.dbgate.audit.support import statement
 WRITER = """
 import os, sys
 from dbgate.audit.log import AuditLog
-from dbgate.audit.recorder import Recorder
+from tests.dbgate.audit.recorder import Recorder
 from tests.dbgate.audit.support import statement
 
 log = AuditLog.open(sys.argv[1], "w0", segment_bytes=20_000, durability=sys.argv[3])

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from dbgate.audit.errors import RecordsRejected, StoreUnavailable
 from dbgate.audit.log import AuditLog
 from dbgate.audit.position import Position, read_position
-from dbgate.audit.recorder import Recorder
 from dbgate.audit.segments import segment_path, segments, used_bytes
 from dbgate.audit.shipper import Shipper
 from dbgate.audit.store import Result
 from dbgate.audit.tail import read_batch
+from tests.dbgate.audit.recorder import Recorder
 from tests.dbgate.audit.support import statement
 
 

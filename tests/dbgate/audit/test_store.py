@@ -26,11 +26,11 @@ from dbgate.audit.events import (
 )
 from dbgate.audit.log import AuditLog
 from dbgate.audit.query import handle_query
-from dbgate.audit.recorder import Recorder
 from dbgate.audit.segments import segments
 from dbgate.audit.settings import AuditSettings, ClickHouseSettings
 from dbgate.audit.shipper import Shipper
 from dbgate.audit.store import Result, Store, open_store
+from tests.dbgate.audit.recorder import Recorder
 from tests.dbgate.audit.support import ClickHouseServer, statement
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]

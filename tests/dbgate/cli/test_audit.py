@@ -18,10 +18,10 @@ from click.testing import CliRunner, Result
 from dbgate.audit.errors import StoreUnavailable
 from dbgate.audit.log import AuditLog
 from dbgate.audit.query import CONTROL_SOCKET, QUERY_PATH, ask_control, require_reading
-from dbgate.audit.recorder import Recorder
 from dbgate.audit.segments import segment_path, segments
 from dbgate.cli import main
 from dbgate.cli.audit_lines import line
+from tests.dbgate.audit.recorder import Recorder
 from tests.dbgate.audit.support import ClickHouseServer, statement
 
 SETTINGS = """

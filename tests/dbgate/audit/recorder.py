@@ -1,4 +1,4 @@
-"""Stamps the events of sessions and puts them into the local log."""
+"""Stamps events and puts them into a log, as a worker does, for tests of the audit alone."""
 
 from __future__ import annotations
 
