@@ -84,17 +84,25 @@ Ask.CLOSE.steps = _steps(b"", b"3")
 Ask.SYNC.steps = _steps(b"E", b"Z", b"")
 Ask.COPY_END.steps = {}
 
+ENDS_BATCH = frozenset({Ask.SYNC, Ask.QUERY})
+
 
 class Ledger(Generic[Subject]):
-    """`skipping`: the server ignores everything until the next Sync. `copying`: it reads a COPY from the client."""
+    """`skipping`: the server ignores everything until the next Sync. `copying`: it reads a COPY from the client.
 
-    __slots__ = ("_ignored_syncs", "copying", "entries", "skipping")
+    A batch ends with a Sync or Query. `batch` counts the ends sent, `answered` those whose reply is over: what was sent
+    in batch n has come about or failed when `answered` > n. `open_batch`: the last message sent was no such end."""
+
+    __slots__ = ("_ignored_syncs", "answered", "batch", "copying", "entries", "open_batch", "skipping")
 
     def __init__(self) -> None:
         self.entries: deque[Entry[Subject]] = deque()
         self.skipping = False
         self.copying = False
         self._ignored_syncs = 0
+        self.batch = 0
+        self.answered = 0
+        self.open_batch = False
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -106,6 +114,11 @@ class Ledger(Generic[Subject]):
                 return
             self.skipping = False
         self.entries.append(Entry(ask, answer, subject))
+        if ask in ENDS_BATCH:
+            self.batch += 1
+            self.open_batch = False
+        else:
+            self.open_batch = True
 
     def expect_sync(self, subject: Subject) -> None:
         """Enter a Sync, unless a COPY is being read, which ignores it."""
@@ -141,6 +154,7 @@ class Ledger(Generic[Subject]):
             raise PeerError(f"the upstream sent {chr(kind)!r} in answer to {entry.ask.value if entry else 'nothing'}")
         if found is Step.ENDS:
             self.entries.popleft()
+            self.answered += entry.ask in ENDS_BATCH
             self.head()  # a CopyDone that nobody waited for is off as well
         return entry, found
 
@@ -149,6 +163,7 @@ class Ledger(Generic[Subject]):
         dropped: list[Entry[Subject]] = []
         while self.entries and self.entries[0].ask is not Ask.SYNC:
             dropped.append(self.entries.popleft())
+            self.answered += dropped[-1].ask in ENDS_BATCH
         self.skipping = not self.entries
         self.copying = False
         return dropped
@@ -162,7 +177,9 @@ class Ledger(Generic[Subject]):
         while self.entries and not ended:
             entry = self.entries.popleft()
             ended = entry.ask is Ask.COPY_END
-            self._ignored_syncs += entry.ask is Ask.SYNC
+            if entry.ask is Ask.SYNC:
+                self._ignored_syncs += 1
+                self.answered += 1
             if not ended and entry.ask is not Ask.SYNC:
                 raise PeerError(f"{entry.ask.value} was sent while COPY FROM STDIN was reading", sqlstate="08P01")
         self.entries.appendleft(head)

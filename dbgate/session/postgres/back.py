@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, TypeVar
 
+from dbgate.session.postgres.deciding import effective
 from dbgate.session.postgres.masking import PASS
 from dbgate.session.postgres.registry import Portal, Prepared
 from dbgate.session.postgres.results import note_shape, open_query_stream, read_fields
@@ -68,7 +69,8 @@ def on_bind_complete(state: State, splice: Splice, start: int, end: int) -> None
     asked = as_promised(entry, AskedBind)
     prepared = state.names.statements.get(asked.statement)
     if prepared is not None:
-        state.names.portals[asked.portal] = Portal(prepared, asked.formats)
+        own = Prepared(prepared.text, prepared.decision, prepared.context, prepared.shape, prepared.carried)
+        state.names.portals[asked.portal] = Portal(own, asked.formats)
     elif state.watched:
         raise FatalError("XX000", f'dbgate: the server knows a statement "{asked.statement}" that the gate never saw')
 
@@ -143,22 +145,24 @@ def finish_statement(state: State, asked: Asked, tag: str) -> None:
     if isinstance(asked, AskedQuery):
         running = asked.running
         if running.decision is not None and running.run is not None:
-            if running.decision.defines or running.decision.drops:
-                apply_names(state, running.decision, running.texts[running.at].encode())
+            apply_names(state, running.decision, running.texts[running.at].encode())
             state.finish_run(running.run, tag=tag)
         running.at += 1
     elif isinstance(asked, AskedExecute):
         portal = state.names.portals.get(asked.portal)
-        if portal is not None and (portal.prepared.decision.defines or portal.prepared.decision.drops):
+        if portal is not None and not portal.prepared.carried:
             apply_names(state, portal.prepared.decision, portal.prepared.text)
         state.finish_run(asked.run, tag=tag)
 
 
 def apply_names(state: State, decision: Decision, text: bytes) -> None:
-    """SQL's PREPARE, DECLARE, DEALLOCATE, CLOSE and DISCARD have worked: the names mean something else now."""
+    """SQL's PREPARE, DECLARE, DEALLOCATE, CLOSE and DISCARD have worked: the names mean something else now; so have
+    FETCH and MOVE, which run a portal that may not have run before."""
+    if decision.runs is not None:
+        effective(state, decision)
     if decision.defines is not None:
         carrier = decision.defines
-        prepared = Prepared(text, decision, state.context)
+        prepared = Prepared(text, decision, state.context, carried=True)
         if carrier.kind is CarrierKind.STATEMENT:
             state.names.statements[carrier.name or ""] = prepared
         else:
@@ -170,7 +174,7 @@ def apply_names(state: State, decision: Decision, text: bytes) -> None:
 def on_copy_in(state: State, splice: Splice, start: int, end: int) -> None:
     state.ledger.step(ord("G"))
     state.ledger.start_copy()
-    if state.phase in (Phase.AWAITS_QUIET, Phase.AWAITS_REPLIES):
+    if state.phase in (Phase.AWAITS_QUIET, Phase.AWAITS_REPLIES, Phase.AWAITS_NAMES):
         state.phase = Phase.OPEN  # the server waits for the client's data
 
 

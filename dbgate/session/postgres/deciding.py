@@ -7,16 +7,23 @@ from dataclasses import replace
 from typing import Final
 
 from dbgate.session.outcome import CatalogChanged, RefreshCatalog
-from dbgate.session.postgres.registry import Prepared
+from dbgate.session.postgres.registry import Portal, Prepared, Sent
 from dbgate.session.postgres.state import Phase, State
-from rules.decision import Decision, Refusal, Verdict
+from rules.decision import Decision, Mask, MaskKind, Refusal, Verdict
+from rules.policy import PolicyContext
 from rules.tree import Carrier, CarrierKind
 
+#: The transaction status of a failed transaction (ReadyForQuery).
+FAILED: Final = ord("E")
 MESSAGE: Final = "dbgate refused this statement"
 #: Settings whose change moves the meaning of unqualified names.
 PATH_SETTINGS: Final = frozenset({"search_path", "role", "session_authorization", "all"})
 #: The kinds of FETCH, MOVE and EXECUTE: their rows are those of the statement behind the name.
 CARRIED_KINDS: Final = frozenset({"cursor", "prepared"})
+#: What EXECUTE may run: it changes neither names nor settings, and the server plans it with its names resolved.
+PLANNED_KINDS: Final = frozenset({"select", "insert", "update", "delete", "merge"})
+#: What a portal may hold that outlives a change of the search path: its names are not resolved when it runs.
+LASTING_KINDS: Final = PLANNED_KINDS | {"cursor", "transaction"}
 #: An empty text decides nothing and does nothing.
 EMPTY: Final = Decision(Verdict.ALLOW, "empty")
 
@@ -30,6 +37,8 @@ def decide(state: State, text: bytes) -> tuple[Decision, ...] | None:
         state.wishes.append(RefreshCatalog(missing))
         return None
     state.retried = False
+    if any(decision.runs is not None and awaits_name(state, decision.runs) for decision in decisions):
+        return None
     if state.watched and (len(decisions) != 1 or decisions[0].runs is not None):
         decisions = tuple(one_path_for_all(state, carried(state, decisions)))
     return decisions
@@ -46,18 +55,70 @@ def decide_one(state: State, text: bytes) -> Decision | None:
     decisions = decide(state, text)
     if decisions is None:
         return None
-    if state.watched and state.path_dirty and decisions and decisions[0].kind != "transaction":
+    if decisions and is_stale(state, decisions[0]):
         return refuse(decisions[0], PATH_MOVED)
     return refused(decisions) or (decisions[0] if decisions else EMPTY)
 
 
+def is_stale(state: State, decision: Decision) -> bool:
+    """Was it made by a search path that an earlier message may have moved? Statements that end a transaction have no
+    names; and after a failed one, with nothing under way, the server refuses all others itself."""
+    if not state.path_dirty or not state.watched or decision.kind == "transaction":
+        return False
+    ledger = state.ledger
+    return state.status != FAILED or ledger.open_batch or bool(ledger.entries)
+
+
 def redecide(state: State, prepared: Prepared) -> Decision:
-    """A statement prepared under another rulebook, catalog or search path is decided again when it is bound."""
-    if prepared.context is not state.context:
-        decisions = state.context.decide(prepared.text)
-        prepared.decision = refused(decisions) or (decisions[0] if decisions else EMPTY)
-        prepared.context = state.context
+    """A statement prepared under another rulebook, catalog or search path is decided again when it is bound. By another
+    search path the server reads the text again; with another catalog only its old tables may stand behind the text
+    (a new temporary table is not noticed by the server), so the stricter of both decisions holds."""
+    before = prepared.context
+    if before is not state.context:
+        decision = decide_again(state.context, prepared)
+        if before.search_path == state.context.search_path and before.catalog is not state.context.catalog:
+            decision = stricter(prepared.decision, decision)
+        prepared.decision, prepared.context = decision, state.context
     return prepared.decision
+
+
+def redecide_open(state: State, prepared: Prepared) -> Decision:
+    """As `redecide` for what an open portal holds: its tables were fixed when it was opened, so it is decided by the
+    search path of that time. What resolves names only when it runs is refused by another path."""
+    before = prepared.context
+    if before is state.context:
+        return prepared.decision
+    if before.policy is not state.policy:
+        context = state.make_context(state.policy, before.search_path)
+        prepared.decision, prepared.context = stricter(prepared.decision, decide_again(context, prepared)), context
+    decision = prepared.decision
+    if before.search_path != state.context.search_path and state.watched and decision.kind not in LASTING_KINDS:
+        return refuse(decision, PATH_MOVED)
+    return decision
+
+
+def decide_again(context: PolicyContext, prepared: Prepared) -> Decision:
+    decisions = context.decide(prepared.text)
+    return refused(decisions) or (decisions[0] if decisions else EMPTY)
+
+
+def stricter(old: Decision, new: Decision) -> Decision:
+    """The new decision with the masks of both; of two masks on one column the stronger."""
+    if new.verdict is not Verdict.ALLOW or (old.masks is None and not old.hides):
+        return new
+    masks = old.masks
+    if masks is not None and new.masks is not None and len(masks) == len(new.masks):
+        masks = tuple(stronger(a, b) for a, b in zip(masks, new.masks, strict=True))
+    return replace(new, masks=masks or new.masks, width=new.width if masks is None else len(masks), hides=True)
+
+
+def stronger(one: Mask | None, other: Mask | None) -> Mask | None:
+    if one is None or other is None:
+        return one or other
+    return max(one, other, key=lambda mask: STRENGTH[mask.kind])
+
+
+STRENGTH: Final = {kind: number for number, kind in enumerate(MaskKind)}
 
 
 def refused(decisions: tuple[Decision, ...]) -> Decision | None:
@@ -94,8 +155,10 @@ def behind_name(state: State, decision: Decision, opened: dict[tuple[CarrierKind
     if decision.kind not in CARRIED_KINDS:
         return refuse(decision, NESTED_CARRIER)
     behind = opened.get((carrier.kind, carrier.name or ""))
-    if behind is None and (known := find_carried(state, carrier)) is not None:
-        behind = redecide(state, known)
+    if behind is None and (known := find_named(state, carrier.kind, carrier.name or "")) is not None:
+        behind = redecide(state, known) if carrier.kind is CarrierKind.STATEMENT else redecide_open(state, known)
+        if carrier.kind is CarrierKind.STATEMENT and not executable(known, behind):
+            return refuse(decision, behind.refusal or EXECUTES_MORE)
     if behind is None:
         return refuse(decision, _unknown(carrier))
     if behind.refusal is not None:
@@ -109,30 +172,58 @@ def behind_name(state: State, decision: Decision, opened: dict[tuple[CarrierKind
     )
 
 
-def find_carried(state: State, carrier: Carrier) -> Prepared | None:
-    """The statement that a cursor or a prepared statement stands for, as far as the session knows now."""
-    name = carrier.name or ""
-    return state.names.portal(name) if carrier.kind is CarrierKind.CURSOR else state.names.statement(name)
+def executable(known: Prepared, behind: Decision) -> bool:
+    """EXECUTE also runs what a Parse message prepared, which can be any statement, one that moves names included."""
+    return behind.kind in PLANNED_KINDS and (known.carried or behind.defines is None)
 
 
-def effective(state: State, decision: Decision) -> Decision | None:
+def find_named(state: State, kind: CarrierKind, name: str) -> Prepared | None:
+    """The statement that a message sent now meets under the name; ask `awaits_name` before."""
+    names, ledger = state.names, state.ledger
+    sent = names.sent(kind).get(name)
+    return sent.prepared if sent is not None and sent.batch == ledger.batch else names.held(kind, name)
+
+
+def awaits_name(state: State, carrier: Carrier) -> bool:
+    """Does what the name stands for depend on replies to an earlier batch? Then the client's bytes wait for them."""
+    sent = state.names.sent(carrier.kind).get(carrier.name or "")
+    if sent is None or sent.batch == state.ledger.batch or sent.batch < state.ledger.answered:
+        return False
+    state.phase = Phase.AWAITS_NAMES
+    state.awaited_batch = sent.batch
+    return True
+
+
+def note_sent(state: State, kind: CarrierKind, name: str, prepared: Prepared | None) -> None:
+    state.names.sent(kind)[name] = Sent(prepared, state.ledger.batch)
+
+
+def effective(state: State, decision: Decision, depth: int = 8) -> Decision | None:
     """The decision whose plan the rows follow: for FETCH and EXECUTE that of the statement behind the name, as the
-    server has it at this point of its replies. None: the gate does not know the name."""
-    seen = decision
-    for _ in range(8):  # EXECUTE of a prepared FETCH of a cursor ...: names can stand for names
-        carrier = seen.runs
-        if carrier is None:
-            return seen
-        name = carrier.name or ""
-        if carrier.kind is CarrierKind.CURSOR:
-            portal = state.names.portals.get(name)
-            found = portal.prepared if portal else None
-        else:
-            found = state.names.statements.get(name)
-        if found is None:
-            return None
-        seen = redecide(state, found)
-    return None
+    server has it at this point of its replies. None: the gate does not know the name, or names stand for names (EXECUTE
+    of a prepared FETCH of a cursor ...) more than `depth` times."""
+    carrier = decision.runs
+    if carrier is None:
+        return decision
+    name = carrier.name or ""
+    if depth == 0:
+        return None
+    if carrier.kind is CarrierKind.STATEMENT:
+        found = state.names.statements.get(name)
+        return effective(state, redecide(state, found), depth - 1) if found else None
+    portal = state.names.portals.get(name)
+    return behind_portal(state, portal, depth - 1) if portal else None
+
+
+def behind_portal(state: State, portal: Portal, depth: int = 8) -> Decision | None:
+    """The decision that a portal's rows follow. The server computes all rows of FETCH and EXECUTE when they first run:
+    what the name stands for later is of no matter to a portal that goes on."""
+    decision = redecide_open(state, portal.prepared)
+    if decision.runs is None:
+        return decision
+    if portal.behind is None:
+        portal.behind = effective(state, decision, depth)
+    return portal.behind
 
 
 def one_path_for_all(state: State, decisions: list[Decision]) -> list[Decision]:
@@ -174,6 +265,12 @@ PATH_MOVED: Final = Refusal(
     MESSAGE,
     'rule "dbgate:search-path": an earlier statement of the same text or batch changes what names mean',
     "send the statements one at a time, or write schema-qualified names and set search_path in a query of its own",
+)
+EXECUTES_MORE: Final = Refusal(
+    "dbgate:carrier",
+    MESSAGE,
+    'rule "dbgate:carrier": EXECUTE of a statement that is no SELECT, INSERT, UPDATE, DELETE or MERGE',
+    "send that statement itself, not its name",
 )
 NESTED_CARRIER: Final = Refusal(
     "dbgate:carrier",

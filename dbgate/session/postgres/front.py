@@ -13,8 +13,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from dbgate.session.postgres.deciding import decide, decide_one, note_effects, redecide, refused
-from dbgate.session.postgres.registry import Prepared
+from dbgate.session.postgres.deciding import (
+    PATH_MOVED,
+    awaits_name,
+    behind_name,
+    decide,
+    decide_one,
+    find_named,
+    is_stale,
+    note_effects,
+    note_sent,
+    redecide,
+    redecide_open,
+    refuse,
+    refused,
+)
+from dbgate.session.postgres.registry import Prepared, server_name
 from dbgate.session.postgres.runs import Running
 from dbgate.session.postgres.splice import Splice
 from dbgate.session.postgres.state import (
@@ -34,7 +48,7 @@ from protocols.postgres import frontend
 from protocols.postgres.frames import HEADER_SIZE
 from protocols.postgres.ledger import Answer, Ask
 from rules.decision import Decision, Refusal, Verdict
-from rules.tree import CarrierKind
+from rules.tree import Carrier, CarrierKind
 
 #: No SQL, whatever the server's version: stands in for a refused text.
 NO_SQL: Final = "dbgate refused this statement"
@@ -50,9 +64,13 @@ def on_query(state: State, splice: Splice, start: int, end: int) -> bool:
     if decisions is None:
         return False
     no = refused(decisions)
+    if no is None and decisions and is_stale(state, decisions[0]):
+        no = refuse(decisions[0], PATH_MOVED)
     if no is not None and no.refusal is not None:
         state.start_run(statement_text(text), no)
         splice.replace(start, end, substitute_query(state, no.refusal))
+        if state.path_dirty:
+            await_quiet(state)
         return True
     running = Running(decisions, [], [])
     for decision in decisions:
@@ -79,7 +97,8 @@ def substitute_query(state: State, refusal: Refusal) -> bytes:
 
 
 def on_parse(state: State, splice: Splice, start: int, end: int) -> bool:
-    name, text, _ = frontend.read_parse(splice.buffer, start + HEADER_SIZE, end)
+    sent_name, text, _ = frontend.read_parse(splice.buffer, start + HEADER_SIZE, end)
+    name = server_name(sent_name)
     if name == NO_STATEMENT:
         raise PeerError("this statement name is the gate's own")
     decision = decide_one(state, text)
@@ -88,40 +107,50 @@ def on_parse(state: State, splice: Splice, start: int, end: int) -> bool:
     if decision.refusal is not None:
         state.start_run(statement_text(text), decision)
         state.ledger.expect(Ask.PARSE, Answer.SUBSTITUTE, Refused(decision.refusal))
-        splice.replace(start, end, frontend.Parse(name, NO_SQL).encode())
+        splice.replace(start, end, frontend.Parse(sent_name, NO_SQL).encode())
         return True
     prepared = Prepared(text, decision, state.context)
     state.hidden = state.hidden or decision.hides
-    state.names.sent_statements[name] = prepared
+    note_sent(state, CarrierKind.STATEMENT, name, prepared)
     state.ledger.expect(Ask.PARSE, Answer.FORWARD, AskedParse(name, prepared))
     if state.watched:
-        describe_for_ourselves(state, splice, name, end)
+        describe_for_ourselves(state, splice, frontend.Target.STATEMENT, sent_name, end)
     return True
 
 
-def describe_for_ourselves(state: State, splice: Splice, name: str, end: int) -> None:
+def describe_for_ourselves(state: State, splice: Splice, target: frontend.Target, name: str, end: int) -> None:
     """Rows can come without the client ever having asked for their description; masks and witness need it."""
-    state.ledger.expect(Ask.DESCRIBE_STATEMENT, Answer.SWALLOW, AskedDescribe(name))
-    splice.insert(end, frontend.Describe(frontend.Target.STATEMENT, name).encode())
+    ask = Ask.DESCRIBE_STATEMENT if target is frontend.Target.STATEMENT else Ask.DESCRIBE_PORTAL
+    state.ledger.expect(ask, Answer.SWALLOW, AskedDescribe(server_name(name)))
+    splice.insert(end, frontend.Describe(target, name).encode())
 
 
 def on_bind(state: State, splice: Splice, start: int, end: int) -> bool:
     payload = start + HEADER_SIZE
-    portal, name = frontend.read_bind_names(splice.buffer, payload, end)
+    sent_portal, sent_name = frontend.read_bind_names(splice.buffer, payload, end)
+    portal, name = server_name(sent_portal), server_name(sent_name)
+    if awaits_name(state, Carrier(CarrierKind.STATEMENT, name)):
+        return False
     formats = frontend.read_bind_result_formats(splice.buffer, payload, end) if state.watched else ()
-    prepared = state.names.statement(name)
-    if prepared is not None and (refusal := redecide(state, prepared).refusal) is not None:
-        return refuse_in_place(state, splice, start, end, refusal, prepared)
-    state.hidden = state.hidden or (prepared is not None and prepared.decision.hides)
-    if prepared is not None:
-        state.names.sent_portals[portal] = prepared
+    prepared = find_named(state, CarrierKind.STATEMENT, name)
+    decision = redecide(state, prepared) if prepared is not None else UNKNOWN_PORTAL
+    if prepared is not None and is_stale(state, decision):
+        decision = refuse(decision, PATH_MOVED)
+    if prepared is not None and decision.refusal is not None:
+        return refuse_in_place(state, splice, start, end, decision, decision.refusal, prepared)
+    state.hidden = state.hidden or decision.hides
+    note_sent(state, CarrierKind.CURSOR, portal, prepared)
     state.ledger.expect(Ask.BIND, Answer.FORWARD, AskedBind(portal, name, formats))
+    if state.watched and prepared is not None and (prepared.carried or decision.runs is not None):
+        describe_for_ourselves(state, splice, frontend.Target.PORTAL, sent_portal, end)
     return True
 
 
-def refuse_in_place(state: State, splice: Splice, start: int, end: int, refusal: Refusal, prepared: Prepared) -> bool:
+def refuse_in_place(
+    state: State, splice: Splice, start: int, end: int, decision: Decision, refusal: Refusal, prepared: Prepared
+) -> bool:
     """A Bind or Execute that the rules have come to refuse since its Parse."""
-    state.start_run(statement_text(prepared.text), prepared.decision)
+    state.start_run(statement_text(prepared.text), decision)
     state.ledger.expect(Ask.BIND, Answer.SUBSTITUTE, Refused(refusal))
     splice.replace(start, end, frontend.Bind("", NO_STATEMENT).encode())
     return True
@@ -130,22 +159,43 @@ def refuse_in_place(state: State, splice: Splice, start: int, end: int, refusal:
 def on_describe(state: State, splice: Splice, start: int, end: int) -> bool:
     target, name = read_target(splice.buffer, start + HEADER_SIZE, end)
     ask = Ask.DESCRIBE_STATEMENT if target == ord("S") else Ask.DESCRIBE_PORTAL
-    state.ledger.expect(ask, Answer.FORWARD, AskedDescribe(name))
+    state.ledger.expect(ask, Answer.FORWARD, AskedDescribe(server_name(name)))
     return True
 
 
 def on_execute(state: State, splice: Splice, start: int, end: int) -> bool:
-    portal, _ = frontend.read_execute(splice.buffer, start + HEADER_SIZE, end)
-    prepared = state.names.portal(portal)
-    decision = prepared.decision if prepared else UNKNOWN_PORTAL
+    sent_portal, _ = frontend.read_execute(splice.buffer, start + HEADER_SIZE, end)
+    portal = server_name(sent_portal)
+    if awaits_name(state, Carrier(CarrierKind.CURSOR, portal)):
+        return False
+    prepared = find_named(state, CarrierKind.CURSOR, portal)
+    decision = UNKNOWN_PORTAL
     if prepared is not None:
-        if (refusal := redecide(state, prepared).refusal) is not None:
-            return refuse_in_place(state, splice, start, end, refusal, prepared)
-        note_effects(state, decision)
-        note_names(state, decision, prepared.text)
+        decision = redecide_open(state, prepared)
+        if decision.runs is not None:
+            if awaits_name(state, decision.runs):
+                return False
+            decision = run_by_name(state, decision)
+        if is_stale(state, decision):
+            decision = refuse(decision, PATH_MOVED)
+        if decision.refusal is not None:
+            return refuse_in_place(state, splice, start, end, decision, decision.refusal, prepared)
+        note_run(state, prepared, decision)
     run = state.start_run(statement_text(prepared.text) if prepared else "", decision)
     state.ledger.expect(Ask.EXECUTE, Answer.FORWARD, AskedExecute(portal, run, prepared))
     return True
+
+
+def run_by_name(state: State, decision: Decision) -> Decision:
+    """FETCH and EXECUTE were prepared when the name may have stood for another statement."""
+    return behind_name(state, decision, {}) if state.watched else decision
+
+
+def note_run(state: State, prepared: Prepared, decision: Decision) -> None:
+    """A portal is about to run. One that was opened by DECLARE, or that runs what PREPARE prepared, defines no name."""
+    note_effects(state, decision)
+    if not prepared.carried:
+        note_names(state, decision, prepared.text)
 
 
 #: Execute of a portal that the gate saw nobody open: the server will refuse it; the audit has it all the same.
@@ -153,9 +203,9 @@ UNKNOWN_PORTAL: Final = Decision(Verdict.ALLOW, "unknown", detail="EXECUTE of an
 
 
 def on_close(state: State, splice: Splice, start: int, end: int) -> bool:
-    target, name = read_target(splice.buffer, start + HEADER_SIZE, end)
-    sent = state.names.sent_statements if target == ord("S") else state.names.sent_portals
-    sent.pop(name, None)  # an older one may stand behind it, should the server skip this Close
+    target, sent_name = read_target(splice.buffer, start + HEADER_SIZE, end)
+    name = server_name(sent_name)
+    note_sent(state, CarrierKind.STATEMENT if target == ord("S") else CarrierKind.CURSOR, name, None)
     state.ledger.expect(Ask.CLOSE, Answer.FORWARD, AskedClose(target, name))
     return True
 
@@ -179,6 +229,8 @@ def on_copy_data(state: State, splice: Splice, start: int, end: int) -> bool:
 
 def on_copy_end(state: State, splice: Splice, start: int, end: int) -> bool:
     state.ledger.end_copy(None)
+    if state.path_dirty:
+        await_quiet(state)
     return True
 
 
@@ -257,8 +309,7 @@ def note_names(state: State, decision: Decision, text: bytes) -> None:
     carrier = decision.defines
     if carrier is None:
         return
-    names = state.names.sent_statements if carrier.kind is CarrierKind.STATEMENT else state.names.sent_portals
-    names[carrier.name or ""] = Prepared(text, decision, state.context)
+    note_sent(state, carrier.kind, carrier.name or "", Prepared(text, decision, state.context, carried=True))
 
 
 def statement_text(text: bytes) -> str:

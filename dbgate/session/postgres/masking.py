@@ -46,6 +46,8 @@ class RowPlan:
 
 
 PASS = RowPlan()
+#: Kinds whose rows may have no plan: they were decided as showing no table's data, or have their own columns.
+ROWS_WITHOUT_PLAN = frozenset({"select", "show", "explain", "call"})
 
 
 def plan_rows(
@@ -54,6 +56,8 @@ def plan_rows(
     """Raises ShapeError when the result must not pass. `formats`: one code for each field."""
     if decision.width is not None and decision.width != len(fields):
         raise ShapeError(f"the server returns {len(fields)} columns where {decision.width} were decided")
+    if decision.width is None and decision.kind not in ROWS_WITHOUT_PLAN:
+        raise ShapeError("the server returns rows for a statement that has none, as a rule of the table can make it do")
     planned = decision.masks or (None,) * len(fields)
     masks: dict[int, Mask] = {}
     mismatches = []

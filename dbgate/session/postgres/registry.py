@@ -1,55 +1,82 @@
 """What the server holds under which name: prepared statements, portals and cursors.
 
 Two views. `statements` and `portals` change only when the server's reply says so, in the order of the replies: they are
-what the server has, whatever a pipeline's error skipped, and masks are taken from them. `sent` is the hopeful view of
-what has been sent but not answered; it serves the audit and re-decisions, and is dropped when nothing is outstanding.
-SQL shares these names with the wire: PREPARE makes a statement, DECLARE CURSOR a portal.
+what the server has, whatever a pipeline's error skipped, and masks are taken from them. `sent` holds what has been sent
+but not answered. Inside one batch it is certain, since what follows a failure there is skipped; after the batch's end
+it is not, and a message that uses such a name waits for the replies (`Uncertain`).
+SQL shares these names with the wire: PREPARE makes a statement, DECLARE CURSOR a portal. The server keeps both in hash
+tables with keys of NAMEDATALEN bytes, so that longer names are cut (`server_name`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from protocols.postgres.backend import FieldDescription
 from rules.decision import Decision
 from rules.policy import PolicyContext
 from rules.tree import Carrier, CarrierKind
 
+NAME_BYTES: Final = 63  # NAMEDATALEN - 1
+
+
+def server_name(name: str) -> str:
+    """The name of a statement or portal in a message, as the server keeps it: its first 63 bytes. (Names in SQL are cut
+    at a whole character; the parser has done that.)"""
+    if len(name) * 4 <= NAME_BYTES:
+        return name
+    return name.encode()[:NAME_BYTES].decode("utf-8", "surrogateescape")
+
 
 @dataclass(slots=True)
 class Prepared:
-    """A statement with the decision that was made on it under `context`. `shape`: its RowDescription once seen."""
+    """A statement with the decision that was made on it under `context`. `shape`: its RowDescription once seen.
+    `carried`: the text is SQL's PREPARE or DECLARE, and what the name stands for is the statement inside."""
 
     text: bytes
     decision: Decision
     context: PolicyContext
     shape: tuple[FieldDescription, ...] | None = None
+    carried: bool = False
 
 
 @dataclass(slots=True)
 class Portal:
-    """`formats`: the Bind's result format codes: none (all text), one for all, or one for each column."""
+    """`prepared` is the portal's own: the server fixed what it means when the portal was made. `formats`: the Bind's
+    result format codes: none (all text), one for all, or one for each column. `behind`: the decision that the rows of
+    FETCH and EXECUTE follow, fixed when they first ran."""
 
     prepared: Prepared
     formats: tuple[int, ...] = ()
     holdable: bool = False
+    behind: Decision | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a name will stand for, if the messages of this batch of the ledger succeed. `prepared` None: nothing."""
+
+    prepared: Prepared | None
+    batch: int
 
 
 @dataclass(slots=True)
 class Names:
     statements: dict[str, Prepared] = field(default_factory=dict)
     portals: dict[str, Portal] = field(default_factory=dict)
-    sent_statements: dict[str, Prepared] = field(default_factory=dict)
-    sent_portals: dict[str, Prepared] = field(default_factory=dict)
+    sent_statements: dict[str, Sent] = field(default_factory=dict)
+    sent_portals: dict[str, Sent] = field(default_factory=dict)
 
-    def statement(self, name: str) -> Prepared | None:
-        """The statement that a message sent now will most likely meet."""
-        return self.sent_statements.get(name) or self.statements.get(name)
+    def sent(self, kind: CarrierKind) -> dict[str, Sent]:
+        return self.sent_statements if kind is CarrierKind.STATEMENT else self.sent_portals
 
-    def portal(self, name: str) -> Prepared | None:
-        """The statement of the portal that a message sent now will most likely meet."""
-        found = self.portals.get(name)
-        return self.sent_portals.get(name) or (found.prepared if found else None)
+    def held(self, kind: CarrierKind, name: str) -> Prepared | None:
+        """What the server is known to have."""
+        if kind is CarrierKind.STATEMENT:
+            return self.statements.get(name)
+        portal = self.portals.get(name)
+        return portal.prepared if portal else None
 
     def settle(self) -> None:
         """Nothing is outstanding: what was hoped for has come about or failed."""

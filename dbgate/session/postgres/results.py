@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from dbgate.session.postgres.deciding import effective
+from dbgate.session.postgres.deciding import behind_portal, effective
 from dbgate.session.postgres.masking import PASS, Mismatch, RowPlan, ShapeError, plan_rows
 from dbgate.session.postgres.runs import Run
 from dbgate.session.postgres.state import AskedExecute, AskedPath, AskedQuery, FatalError, State, Stream
@@ -46,7 +46,8 @@ def open_query_stream(state: State, asked: AskedQuery, fields: tuple[FieldDescri
     plan = PASS
     if state.watched:
         formats = tuple(f.format for f in fields)
-        plan = plan_for(state, fields, formats, running.decision, running.run, running.texts[running.at])
+        behind = effective(state, running.decision)
+        plan = plan_for(state, fields, formats, behind, running.run, running.texts[running.at])
     state.stream = Stream(plan, running.run)
 
 
@@ -60,7 +61,7 @@ def open_portal_stream(state: State, asked: AskedExecute) -> Stream:
         shape = portal.prepared.shape
         formats = column_formats(portal.formats, len(shape))
         text = str(portal.prepared.text, "utf-8", "replace")
-        plan = plan_for(state, shape, formats, portal.prepared.decision, asked.run, text)
+        plan = plan_for(state, shape, formats, behind_portal(state, portal), asked.run, text)
     state.stream = Stream(plan, asked.run)
     return state.stream
 
@@ -69,12 +70,11 @@ def plan_for(
     state: State,
     fields: tuple[FieldDescription, ...],
     formats: Sequence[int],
-    decision: Decision,
+    behind: Decision | None,
     run: Run,
     text: str,
 ) -> RowPlan:
-    """The plan for these rows, made once for each shape."""
-    behind = effective(state, decision)
+    """The plan for these rows, made once for each shape. `behind`: the decision that they follow."""
     if behind is None or behind.refusal is not None:
         raise FatalError(
             "XX000", "dbgate: the server returns rows of a cursor or prepared statement that may not be read"

@@ -7,7 +7,8 @@ It has no sockets and no clock: inputs come with the time of the driver's monoto
     upstream_sent -> back        (match with the ledger, mask, count, swallow what the gate itself asked for)
 
 The client's bytes wait (`Phase`) while the catalog is read again, while the gate asks for a search path that may have
-moved, and while too many requests are outstanding. The upstream's bytes never wait.
+moved, while a name's meaning depends on replies to come, and while too many requests are outstanding. The upstream's
+bytes never wait.
 """
 
 from __future__ import annotations
@@ -250,6 +251,8 @@ class PostgresSession:
         state = self._state
         if state.phase is Phase.AWAITS_REPLIES and len(state.ledger) <= state.limits.outstanding // 2:
             state.phase = Phase.AWAITS_QUIET if state.path_dirty and state.watched else Phase.OPEN
+        if state.phase is Phase.AWAITS_NAMES and state.ledger.answered > state.awaited_batch:
+            state.phase = Phase.OPEN
         if state.phase is Phase.AWAITS_QUIET and not state.ledger:
             return self._ask_path(to_client)
         if state.phase is Phase.OPEN and len(self._client) and not self._client.incomplete:

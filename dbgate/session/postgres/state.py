@@ -42,6 +42,7 @@ class Phase(Enum):
     AWAITS_QUIET = "awaits quiet"  # until every reply is in, so that the search path can be asked for
     AWAITS_PATH = "awaits path"  # the gate's own question is under way
     AWAITS_REPLIES = "awaits replies"  # too many requests are outstanding
+    AWAITS_NAMES = "awaits names"  # what a name stands for depends on replies to come (`awaited_batch`)
     CLOSED = "closed"
 
 
@@ -143,6 +144,7 @@ class State:
     plans: dict[PlanKey, RowPlan] = field(default_factory=dict)
     watched: bool = True
     farewell: bool = False
+    awaited_batch: int = 0
 
     def __post_init__(self) -> None:
         self.watched = not self.context.unrestricted
@@ -160,7 +162,9 @@ class State:
         """Decide by this policy from the next statement on."""
         self.policy = policy
         self.context = self.make_context(policy, self.login.search_path)
-        self.watched = not self.context.unrestricted
+        was_watched, self.watched = self.watched, not self.context.unrestricted
+        if self.watched and not was_watched:
+            self.path_dirty = self.path_moved = True  # nobody has looked at it so far
         self.book.use_rulebook(self.context.digest)
         self.plans.clear()
 
