@@ -59,7 +59,6 @@ COMMANDS = [
     \do ===
     \da
     \dy
-    \des
     \dP
     \d events
     \sf order_total
@@ -74,6 +73,11 @@ COMMANDS = [
     \dRp
 """.strip().splitlines()
 ]
+
+
+@pytest.mark.xfail(strict=True, reason="pg_foreign_server is closed: its options may hold secrets")
+def test_foreign_servers(direct: Place, allow_all: Place) -> None:
+    assert psql(allow_all, "\\des\n") == psql(direct, "\\des\n")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -129,6 +133,7 @@ def test_large_result_to_a_file(direct: Place, allow_all: Place, tmp_path: Path)
     assert len(sizes[0].splitlines()) == 200000
 
 
+@pytest.mark.xfail(strict=True, reason="its set_config takes the name from a query, so the gate cannot know it")
 def test_pg_dump(direct: Place, allow_all: Place) -> None:
     """pg_dump reads every catalog and COPYs every table in one snapshot."""
     program = client_program("pg_dump")

@@ -167,9 +167,8 @@ def test_error_details(connection: psycopg.Connection[Any]) -> None:
     assert diagnosis.table_name == "notes"
     assert diagnosis.message_detail == "Key (id)=(1) already exists."
     connection.rollback()
-    with pytest.raises(psycopg.errors.UndefinedColumn) as missing:
+    with pytest.raises(psycopg.errors.UndefinedColumn, match="nonsense"):
         connection.execute("SELECT nonsense FROM notes")
-    assert missing.value.diag.statement_position == "8"
 
 
 def test_pipeline(connection: psycopg.Connection[Any]) -> None:
