@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from struct import Struct
 from typing import TypeAlias
 
 from protocols.errors import PeerError
@@ -18,6 +19,7 @@ from protocols.postgres.reader import ByteReader, text
 from protocols.postgres.writer import cstring, i16s, pack, u32s, value, values
 
 _FORMATS = (0, 1)
+_I32 = Struct(">i").unpack_from
 
 
 class Target(Enum):
@@ -289,10 +291,21 @@ def read_parse(buffer: bytes, start: int = 0, end: int | None = None) -> tuple[s
 
 def read_execute(buffer: bytes, start: int = 0, end: int | None = None) -> tuple[str, int]:
     """`(portal, max_rows)` of an Execute payload."""
-    reader = ByteReader(buffer, start, end)
-    portal, max_rows = reader.text(), reader.i32()
-    reader.finish()
-    return portal, max_rows
+    name_end = (len(buffer) if end is None else end) - 5
+    if name_end < start or buffer.find(b"\0", start, name_end + 1) != name_end:
+        raise PeerError("invalid message format: an Execute is a portal's name, its terminating NUL and a row count")
+    return text(buffer[start:name_end]), _I32(buffer, name_end + 1)[0]
+
+
+def read_target(buffer: bytes, start: int = 0, end: int | None = None) -> tuple[int, str]:
+    """`(b"S" or b"P" as an integer, name)` of a Describe or Close payload."""
+    name_end = (len(buffer) if end is None else end) - 1
+    if name_end <= start or buffer.find(b"\0", start + 1, name_end + 1) != name_end:
+        raise PeerError("invalid message format: a Describe or Close is 'S' or 'P', a name and its terminating NUL")
+    target = buffer[start]
+    if target not in b"SP":
+        raise PeerError(f"invalid subtype {chr(target)!r}: 'S' (statement) or 'P' (portal) must be here")
+    return target, text(buffer[start + 1 : name_end])
 
 
 def read_bind_names(buffer: bytes, start: int = 0, end: int | None = None) -> tuple[str, str]:

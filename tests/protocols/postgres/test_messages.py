@@ -107,6 +107,7 @@ READERS: dict[str, Callable[[bytes], object]] = {
     "read_query": frontend.read_query,
     "read_parse": frontend.read_parse,
     "read_execute": frontend.read_execute,
+    "read_target": frontend.read_target,
     "read_bind_names": frontend.read_bind_names,
     "read_bind_result_formats": frontend.read_bind_result_formats,
     "startup": startup.decode,
@@ -163,6 +164,21 @@ def test_texts_can_be_looked_into_where_they_lie(name: str, sql: str, types: tup
     assert frontend.read_query(buffer, start1 + 5, end1) == sql.encode()
     assert frontend.read_parse(buffer, start2 + 5, end2) == (name, sql.encode(), types)
     assert frontend.read_execute(buffer, start3 + 5, end3) == (name, rows)
+
+
+@given(st.sampled_from(frontend.Target), some.texts, st.data())
+def test_a_target_is_read_as_the_whole_message_is(target: frontend.Target, name: str, data: st.DataObject) -> None:
+    payload = frontend.Describe(target, name).encode()[frames.HEADER_SIZE :]
+    assert frontend.read_target(b"xx" + payload + b"y", 2, 2 + len(payload)) == (ord(target.value), name)
+    damaged = data.draw(some.damaged(payload))
+    try:
+        read = frontend.decode(ord("D"), damaged)
+    except PeerError:
+        with pytest.raises(PeerError):
+            frontend.read_target(damaged)
+    else:
+        assert isinstance(read, frontend.Describe)
+        assert frontend.read_target(damaged) == (ord(read.target.value), read.name)
 
 
 @pytest.mark.parametrize("payload", [b"", b"select 1", b"select 1\0 drop\0", b"select 1\0\0"])
