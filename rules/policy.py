@@ -161,14 +161,22 @@ class PolicyContext:
     def _missed(self, text: bytes) -> tuple[Decision, ...]:
         decisions = self._cache.old.get(text)
         if decisions is None:
-            decisions, lasting = self._decided(text)
+            decisions, lasting = self.decide_anew(text)
             if not lasting:
                 return decisions
         self._cache.put(text, decisions)
         return decisions
 
-    def _decided(self, text: bytes) -> tuple[tuple[Decision, ...], bool]:
-        """The decisions, and whether they may be cached."""
+    def knows(self, text: bytes) -> bool:
+        """Would `decide` answer from the cache?"""
+        return text in self._cache.young or text in self._cache.old
+
+    def remember(self, text: bytes, decisions: tuple[Decision, ...]) -> None:
+        """Takes lasting decisions that the same policy has made in another process."""
+        self._cache.put(text, decisions)
+
+    def decide_anew(self, text: bytes) -> tuple[tuple[Decision, ...], bool]:
+        """As `decide` without the cache: the decisions, and whether they may be cached."""
         if len(text) > self.longest_text:
             return (refused(too_long(self.longest_text)),), False
         try:

@@ -13,9 +13,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from dbgate.audit.events import PolicyLoaded
 from dbgate.net.driver import Driver, log_fault
+from dbgate.net.elsewhere import Elsewhere, Job
 from dbgate.net.queries import QueryFailed, Row, run_query
 from dbgate.net.recording import LogRecorder
 from dbgate.net.upstream import UpstreamConnection, UpstreamUnavailable, connect
+from dbgate.session.outcome import DecideElsewhere
 from dbgate.settings.model import Database as DatabaseSettings
 from dbgate.settings.model import Upstream
 from rules.book import Rulebook, Severity, check
@@ -51,6 +53,7 @@ class LiveDatabase:
         read_catalog: ReadCatalog,
         build: BuildPolicy,
         recorder: LogRecorder,
+        elsewhere: Elsewhere,
     ) -> None:
         self.settings = settings
         self.policy: Policy | None = None
@@ -58,6 +61,7 @@ class LiveDatabase:
         self._rulebook = rulebook
         self._catalog: Catalog | None = None
         self._read_catalog, self._build, self._recorder = read_catalog, build, recorder
+        self._elsewhere = elsewhere
         self._drivers: set[Driver] = set()
         self._waiting: list[Driver] = []
         self._wanted = asyncio.Event()
@@ -93,6 +97,10 @@ class LiveDatabase:
             return
         self._waiting.append(driver)
         self._wanted.set()
+
+    def decide_elsewhere(self, wish: DecideElsewhere, driver: Driver) -> None:
+        """Has a long text decided in another process, then calls the driver's decided."""
+        self._elsewhere.submit(Job(wish.context, wish.text, lambda: not driver.closed, driver.decided))
 
     def structure_changed(self) -> None:
         self._wanted.set()

@@ -22,7 +22,7 @@ from dbgate.audit.events import Event
 from dbgate.audit.log import AuditUnavailable
 from dbgate.net.counters import Counters
 from dbgate.net.flow import AUDIT_HOLDS, FAIRNESS, PEER_FULL, SESSION_HOLDS, Flow
-from dbgate.session.outcome import CatalogChanged, CloseSession, Outcome, RefreshCatalog
+from dbgate.session.outcome import CatalogChanged, CloseSession, DecideElsewhere, Outcome, RefreshCatalog
 
 log = logging.getLogger("dbgate.net")
 
@@ -43,6 +43,7 @@ class Session(Protocol):
     def upstream_sent(self, data: bytes, now: int) -> Outcome: ...
     def policy_changed(self, policy: Any, now: int) -> Outcome: ...
     def catalog_unavailable(self, reason: str, now: int) -> Outcome: ...
+    def decided(self, decisions: Any, now: int) -> Outcome: ...
     def terminate(self, sqlstate: str, message: str, now: int) -> Outcome: ...
     def upstream_lost(self, reason: str, now: int) -> Outcome: ...
     def ended(self, reason: str, now: int) -> Outcome: ...
@@ -68,6 +69,9 @@ class Database(Protocol):
 
     def refresh(self, driver: Driver) -> None:
         """Read the catalog, then call the driver's policy_changed or catalog_unavailable."""
+
+    def decide_elsewhere(self, wish: DecideElsewhere, driver: Driver) -> None:
+        """Decide a long text in another process, then call the driver's decided."""
 
     def structure_changed(self) -> None: ...
 
@@ -164,6 +168,13 @@ class Driver:
 
     def catalog_unavailable(self, reason: str) -> None:
         self._input(self.session.catalog_unavailable, reason)
+
+    def decided(self, decisions: Any) -> None:
+        self._input(self.session.decided, decisions)
+
+    @property
+    def closed(self) -> bool:
+        return self._phase is Phase.CLOSED
 
     def terminate(self, sqlstate: str, message: str) -> None:
         """Ends the session now, whatever it does."""
@@ -308,6 +319,9 @@ class Driver:
     def _refresh(self, _wish: RefreshCatalog) -> None:
         self._database.refresh(self)
 
+    def _decide_elsewhere(self, wish: DecideElsewhere) -> None:
+        self._database.decide_elsewhere(wish, self)
+
     def _structure_changed(self, _wish: CatalogChanged) -> None:
         self._database.structure_changed()
 
@@ -317,6 +331,7 @@ class Driver:
 
 _WISHES: dict[type, Callable[[Driver, Any], None]] = {
     RefreshCatalog: Driver._refresh,
+    DecideElsewhere: Driver._decide_elsewhere,
     CatalogChanged: Driver._structure_changed,
     CloseSession: Driver._close,
 }

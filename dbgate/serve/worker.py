@@ -20,6 +20,7 @@ from dbgate.net.cancel import open_post, socket_path
 from dbgate.net.counters import Counters
 from dbgate.net.databases import LiveDatabase
 from dbgate.net.driver import log_fault
+from dbgate.net.elsewhere import Elsewhere
 from dbgate.net.gateway import Gateway
 from dbgate.net.recording import LogRecorder
 from dbgate.net.tls import TlsUnusable
@@ -57,6 +58,7 @@ class Worker:
         self._mask_key: bytes | None = None
         self._databases: dict[str, LiveDatabase] = {}
         self._listening = False
+        self._elsewhere = Elsewhere()
 
     async def run(self, listeners: list[socket.socket]) -> None:
         postgres_front_end()  # loads the parsers before anybody waits for them
@@ -82,6 +84,7 @@ class Worker:
             await _cancel(helpers)
             for database in self._databases.values():
                 await database.stop()
+            await self._elsewhere.stop()
             post.close()
             orders.close()
             recorder.close()
@@ -127,7 +130,12 @@ class Worker:
 
     def _add_database(self, settings: Database, rulebook: Rulebook | None) -> None:
         database = LiveDatabase(
-            settings, rulebook, read_catalog=read_catalog, build=self._build_policy, recorder=self._recorder
+            settings,
+            rulebook,
+            read_catalog=read_catalog,
+            build=self._build_policy,
+            recorder=self._recorder,
+            elsewhere=self._elsewhere,
         )
         self._databases[settings.name] = database
         database.start()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from dbgate.audit.events import Event
+from rules.policy import PolicyContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,14 @@ class RefreshCatalog:
     """The session waits: read the catalog again (joining a refresh under way), then call `policy_changed`."""
 
     missing: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DecideElsewhere:
+    """The session waits: have this long text decided by this context in another process, then call `decided`."""
+
+    context: PolicyContext
+    text: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +42,7 @@ class CloseSession:
     reason: str
 
 
-Wish: TypeAlias = RefreshCatalog | CatalogChanged | CloseSession
+Wish: TypeAlias = RefreshCatalog | DecideElsewhere | CatalogChanged | CloseSession
 
 
 @dataclass(slots=True)

@@ -29,7 +29,8 @@ class Token(IntEnum):
 
 
 _SPACE = rb"[ \t\n\r\f\v]*+"
-_CONSTANT = rb"(?>[+-]?[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|'[^']*+'(?:'[^']*+')*+|\$[0-9]++|(?i:null|true|false|default))"
+_NUMBER = rb"[+-]?[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
+_CONSTANT = rb"(?>" + _NUMBER + rb"|'[^']*+'(?:'[^']*+')*+|\$[0-9]++|(?i:null|true|false|default))"
 _ROW = rb"\((?:S)C(?:S)(?:,(?:S)C(?:S))*+\)".replace(b"C", _CONSTANT).replace(b"(?:S)", _SPACE)
 _ONE_ROW: Final = re.compile(_ROW)
 _SEVERAL: Final = re.compile(rb"\((?:S)C(?:S),(?:S)C(?:S)[,)]".replace(b"C", _CONSTANT).replace(b"(?:S)", _SPACE))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from dbgate.session.outcome import CatalogChanged, RefreshCatalog
+from dbgate.session.postgres.elsewhere import decisions_of
 from dbgate.session.postgres.registry import Portal, Prepared, Sent
 from dbgate.session.postgres.state import Phase, State
 from rules.decision import Decision, Mask, MaskKind, Refusal, Verdict
@@ -30,7 +31,7 @@ EMPTY: Final = Decision(Verdict.ALLOW, "empty")
 
 def decide(state: State, text: bytes) -> tuple[Decision, ...] | None:
     """One decision for each statement, or None when the session must first wait for a fresh catalog."""
-    decisions = state.context.decide(text)
+    decisions = decisions_of(state, state.context, text)
     if not state.retried and (missing := missing_relations(decisions)):
         state.retried = True
         state.phase = Phase.AWAITS_CATALOG
@@ -75,7 +76,7 @@ def redecide(state: State, prepared: Prepared) -> Decision:
     (a new temporary table is not noticed by the server), so the stricter of both decisions holds."""
     before = prepared.context
     if before is not state.context:
-        decision = decide_again(state.context, prepared)
+        decision = decide_again(state, state.context, prepared)
         if before.search_path == state.context.search_path and before.catalog is not state.context.catalog:
             decision = stricter(prepared.decision, decision)
         prepared.decision, prepared.context = decision, state.context
@@ -90,15 +91,18 @@ def redecide_open(state: State, prepared: Prepared) -> Decision:
         return prepared.decision
     if before.policy is not state.policy:
         context = state.make_context(state.policy, before.search_path)
-        prepared.decision, prepared.context = stricter(prepared.decision, decide_again(context, prepared)), context
+        prepared.decision, prepared.context = (
+            stricter(prepared.decision, decide_again(state, context, prepared)),
+            context,
+        )
     decision = prepared.decision
     if before.search_path != state.context.search_path and state.watched and decision.kind not in LASTING_KINDS:
         return refuse(decision, PATH_MOVED)
     return decision
 
 
-def decide_again(context: PolicyContext, prepared: Prepared) -> Decision:
-    decisions = context.decide(prepared.text)
+def decide_again(state: State, context: PolicyContext, prepared: Prepared) -> Decision:
+    decisions = decisions_of(state, context, prepared.text)
     return refused(decisions) or (decisions[0] if decisions else EMPTY)
 
 

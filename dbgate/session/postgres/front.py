@@ -28,6 +28,7 @@ from dbgate.session.postgres.deciding import (
     refuse,
     refused,
 )
+from dbgate.session.postgres.elsewhere import Waits, forget_answers
 from dbgate.session.postgres.registry import Prepared, server_name
 from dbgate.session.postgres.runs import Running
 from dbgate.session.postgres.splice import Splice
@@ -292,7 +293,13 @@ def handle(state: State, kind: int, splice: Splice, start: int, end: int) -> boo
         raise PeerError(f"unexpected message type 0x{kind:02x} during COPY from stdin")
     if len(ledger.entries) >= state.limits.outstanding and kind in b"SQ":
         state.phase = Phase.AWAITS_REPLIES
-    return handler(state, splice, start, end)
+    try:
+        handled = handler(state, splice, start, end)
+    except Waits:
+        return False
+    if handled and state.answers:
+        forget_answers(state)
+    return handled
 
 
 # ---------------------------------------------------------------- details

@@ -6,9 +6,9 @@ It has no sockets and no clock: inputs come with the time of the driver's monoto
     client_sent -> front.handle  (decide, enter in the ledger, substitute what is refused)
     upstream_sent -> back        (match with the ledger, mask, count, swallow what the gate itself asked for)
 
-The client's bytes wait (`Phase`) while the catalog is read again, while the gate asks for a search path that may have
-moved, while a name's meaning depends on replies to come, and while too many requests are outstanding. The upstream's
-bytes never wait.
+The client's bytes wait (`Phase`) while the catalog is read again, while a long text is decided in another process,
+while the gate asks for a search path that may have moved, while a name's meaning depends on replies to come, and
+while too many requests are outstanding. The upstream's bytes never wait.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Final
 
 from dbgate.session.outcome import Outcome
 from dbgate.session.postgres import back, front
+from dbgate.session.postgres.elsewhere import take_answer
 from dbgate.session.postgres.inbox import Inbox
 from dbgate.session.postgres.login import Limits, SessionLogin
 from dbgate.session.postgres.results import current_stream
@@ -29,6 +30,7 @@ from protocols.postgres import frontend
 from protocols.postgres.frames import HEADER, HEADER_SIZE, LENGTH_SIZE, bad_length
 from protocols.postgres.ledger import Answer, Ask
 from protocols.postgres.rows import count_rows
+from rules.decision import Decision
 from rules.policy import Policy
 
 ROW: Final = ord("D")
@@ -106,6 +108,12 @@ class PostgresSession:
         self._state.now = now
         return self._end_wait(Phase.AWAITS_CATALOG)
 
+    def decided(self, decisions: tuple[Decision, ...], now: int) -> Outcome:
+        """The answer to DecideElsewhere."""
+        self._state.now = now
+        take_answer(self._state, decisions)
+        return self._end_wait(Phase.AWAITS_DECISION)
+
     def terminate(self, sqlstate: str, message: str, now: int) -> Outcome:
         """The gate ends the session (drain, kill, revocation)."""
         state = self._state
@@ -132,11 +140,14 @@ class PostgresSession:
     def _guarded_front(self, buffer: bytes, to_client: bytes = b"") -> Outcome:
         splice = Splice(buffer)
         state = self._state
+        state.may_wait = True
         try:
             done = self._front(splice)
         except (PeerError, FatalError) as problem:
             accepted = splice.finish(splice.at)
             return self._fatal(problem, "the client broke the protocol", to_client=to_client, to_upstream=accepted)
+        finally:
+            state.may_wait = False
         return state.outcome(to_client, splice.finish(done))
 
     def _front(self, splice: Splice) -> int:

@@ -39,6 +39,7 @@ class Phase(Enum):
 
     OPEN = "open"
     AWAITS_CATALOG = "awaits catalog"  # a relation is unknown: the driver reads the catalog again
+    AWAITS_DECISION = "awaits decision"  # a long text is decided in another process
     AWAITS_QUIET = "awaits quiet"  # until every reply is in, so that the search path can be asked for
     AWAITS_PATH = "awaits path"  # the gate's own question is under way
     AWAITS_REPLIES = "awaits replies"  # too many requests are outstanding
@@ -112,6 +113,16 @@ class Stream:
     run: Run
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The decisions that another process made on a long text, when asked for the `tries`-th time."""
+
+    context: PolicyContext
+    text: bytes
+    decisions: tuple[Decision, ...]
+    tries: int = 1
+
+
 PlanKey: TypeAlias = tuple[tuple[FieldDescription, ...], tuple[int, ...], tuple[Mask | None, ...] | None, int | None]
 
 
@@ -121,7 +132,9 @@ class State:
     not, nothing is asked, described or rebuilt on its behalf. `hidden`: the open transaction (or what is outstanding)
     touched data that the role may not see whole, so the server's texts are rebuilt. `path_dirty`: the search path may
     have changed; `path_moved`: it did so inside the open transaction, whose end may change it back. `retried`: the
-    catalog was just read again for the statement at hand. `farewell`: the server has sent a FATAL error."""
+    catalog was just read again for the statement at hand. `farewell`: the server has sent a FATAL error.
+    `may_wait`: a client's message is at hand, not a reply. `awaited`: the question that
+    another process has; `answers`: its answers by text, until the message that needs them has been handled."""
 
     login: SessionLogin
     limits: Limits
@@ -145,6 +158,9 @@ class State:
     watched: bool = True
     farewell: bool = False
     awaited_batch: int = 0
+    may_wait: bool = False
+    awaited: Answered | None = None
+    answers: dict[bytes, Answered] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.watched = not self.context.unrestricted

@@ -10,7 +10,7 @@ from dbgate.audit.events import Event, StatementDecided
 from dbgate.audit.log import AuditUnavailable
 from dbgate.net.counters import Counters
 from dbgate.net.driver import Driver
-from dbgate.session.outcome import Outcome
+from dbgate.session.outcome import DecideElsewhere, Outcome
 
 
 class FakeTransport(asyncio.Transport):
@@ -79,6 +79,9 @@ class FakeSession:
     def catalog_unavailable(self, reason: str, now: int) -> Outcome:
         return self._take("unavailable", reason, Outcome())
 
+    def decided(self, decisions: Any, now: int) -> Outcome:
+        return self._take("decided", decisions, Outcome())
+
     def terminate(self, sqlstate: str, message: str, now: int) -> Outcome:
         return self._take("terminate", sqlstate, Outcome(to_client=sqlstate.encode()))
 
@@ -122,6 +125,10 @@ class FakeDatabase:
     def __init__(self) -> None:
         self.refreshing: list[Driver] = []
         self.changed = 0
+        self.deciding: list[tuple[DecideElsewhere, Driver]] = []
+
+    def decide_elsewhere(self, wish: DecideElsewhere, driver: Driver) -> None:
+        self.deciding.append((wish, driver))
 
     def refresh(self, driver: Driver) -> None:
         self.refreshing.append(driver)

@@ -35,6 +35,7 @@ class FakeContext:
     policy: FakePolicy
     search_path: tuple[str, ...]
     digest: str = "d1"
+    longest_text: int = 1 << 20
 
     @property
     def unrestricted(self) -> bool:
@@ -43,6 +44,9 @@ class FakeContext:
     @property
     def catalog(self) -> Catalog:
         return self.policy.catalog
+
+    def knows(self, text: bytes) -> bool:
+        return False
 
     def decide(self, text: bytes) -> tuple[Decision, ...]:
         found, start = [], 0
