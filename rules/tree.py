@@ -15,8 +15,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
-Name: TypeAlias = tuple[str, ...]
-
+from rules.effects import Access as Access
+from rules.effects import Carrier as Carrier
+from rules.effects import CarrierKind as CarrierKind
+from rules.effects import Name as Name
+from rules.effects import Setting as Setting
+from rules.effects import Touched as Touched
+from rules.effects import Unparsable as Unparsable
 
 # ---------------------------------------------------------------- expressions
 
@@ -317,54 +322,6 @@ Write: TypeAlias = Insert | Update | Delete | Merge
 # ---------------------------------------------------------------- statements
 
 
-class Access(Enum):
-    """What a statement does to a relation; the words are the rule file's `statements`."""
-
-    SELECT = "select"
-    INSERT = "insert"
-    UPDATE = "update"
-    DELETE = "delete"
-    TRUNCATE = "truncate"
-    CREATE = "create"
-    ALTER = "alter"
-    DROP = "drop"
-    LOCK = "lock"
-    OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True)
-class Touched:
-    """A relation that a utility statement names (CREATE TABLE t, TRUNCATE t, LOCK t, VACUUM t)."""
-
-    name: Name
-    access: Access
-
-
-class CarrierKind(Enum):
-    """Named things in the session that carry a statement: SQL cursors and prepared statements."""
-
-    CURSOR = "cursor"
-    STATEMENT = "statement"
-
-
-@dataclass(frozen=True, slots=True)
-class Carrier:
-    """A cursor or prepared statement by name; name None means all of them (CLOSE ALL, DEALLOCATE ALL)."""
-
-    kind: CarrierKind
-    name: str | None
-    holdable: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """A configuration parameter that SET, RESET or SET LOCAL changes; value None for RESET and DEFAULT."""
-
-    name: str
-    value: tuple[str, ...] | None
-    local: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One statement of the text, classified.
@@ -389,14 +346,3 @@ class Statement:
     start: int = 0
     end: int = 0
     options: tuple[str, ...] = field(default=())  # front end's remarks for rules: analyze, concurrently, ...
-
-
-@dataclass(frozen=True, slots=True)
-class Unparsable:
-    """A text the front end will not vouch for. `reason` finishes "dbgate refused this statement: ...";
-    `mend` says what to write instead; `code` is a stable word for audit (syntax, unknown-node, ...)."""
-
-    code: str
-    reason: str
-    mend: str = ""
-    at: int = -1

@@ -13,8 +13,7 @@ The other names of `Operation.operator`, operands in the order of the text:
 - `array` `row`; `subscript` (value, bounds...); `slice` (value, bounds...); `collate`; `default` (); `grouping`
 - `current_of` (cursor's name as a Literal); `named_argument` (name as a Literal, value); `variadic` (value)
 - `order_using OP`: ORDER BY x USING OP
-- XML: `xmlconcat` `xmlelement` `xmlforest` `xmlparse` `xmlpi` `xmlroot` `xmlserialize` `is_document`
-- JSON: see `rules.postgres.json_nodes`
+- XML and functions without parentheses: see `rules.postgres.special_syntax`; JSON: see `rules.postgres.json_nodes`
 - `assign_element` (value, bounds...): the value of `SET a[i] = value`, see `rules.postgres.writes`
 """
 
@@ -354,33 +353,6 @@ def named_argument(read: Reader, body: Node) -> Expression:
     )
 
 
-#: functions that the grammar knows as keywords without parentheses
-VALUE_FUNCTIONS: Final = words(
-    "current_date current_time current_timestamp localtime localtimestamp current_role current_user user session_user "
-    "current_catalog current_schema"
-)
-_VALUE_NODES: Final = {
-    "SVFOP_" + name.upper() + suffix: ("pg_catalog", name) for name in sorted(VALUE_FUNCTIONS) for suffix in ("", "_N")
-}
-
-
-@_node("SQLValueFunction", "op typmod location")
-def value_function(read: Reader, body: Node) -> Expression:
-    """CURRENT_USER and its kin: a Call of that name in pg_catalog."""
-    return _simple_call(read, _VALUE_NODES[body["op"]], body)
-
-
-@_node("MergeSupportFunc", "msftype location")
-def merge_action(read: Reader, body: Node) -> Expression:
-    return _simple_call(read, ("pg_catalog", "merge_action"), body)
-
-
-def _simple_call(read: Reader, name: Name, body: Node) -> Call:
-    made = Call(name, at=body.get("location", 0))
-    read.calls.append(made)
-    return made
-
-
 # ---------------------------------------------------------------- sub-selects
 
 _SUBLINKS: Final = {
@@ -403,26 +375,3 @@ def sublink(read: Reader, body: Node) -> Expression:
         form = "in"
     test = read.optional(body.get("testexpr"))
     return Subquery(read.query(body["subselect"]), form, test, operator, body.get("location", 0))
-
-
-# ---------------------------------------------------------------- XML
-
-
-def named_values(read: Reader, nodes: list[Node]) -> tuple[Expression, ...]:
-    """The values of a list of `value AS name`."""
-    return tuple([read.expression(node["ResTarget"]["val"]) for node in nodes])
-
-
-@_node("XmlExpr", "op name named_args arg_names args xmloption indent location")
-def xml(read: Reader, body: Node) -> Expression:
-    name = body["op"].removeprefix("IS_").lower()
-    operands = named_values(read, body.get("named_args", [])) + tuple(
-        [read.expression(node) for node in body.get("args", []) if node]
-    )
-    return Operation("is_document" if name == "document" else name, operands, (), body.get("location", 0))
-
-
-@_node("XmlSerialize", "xmloption expr typeName indent location")
-def xml_serialize(read: Reader, body: Node) -> Expression:
-    made = Operation("xmlserialize", (read.expression(body["expr"]),), (), body.get("location", 0))
-    return Cast(made, type_name(body["typeName"]), body.get("location", 0))

@@ -16,9 +16,9 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 
-from rules.postgres.expressions import VALUE_FUNCTIONS
 from rules.postgres.lexical import condensed
 from rules.postgres.nodes import Refused
+from rules.postgres.special_syntax import VALUE_FUNCTIONS
 from rules.tree import Delete, Insert, Merge, Name, Query, Update, Write
 
 # sqlglot warns on its logger about texts it does not understand; those texts are the client's and may hold secrets.

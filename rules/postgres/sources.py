@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from rules.postgres.expressions import named_values
 from rules.postgres.nodes import SOURCES, Node, Reader, items, strings, unknown, words
+from rules.postgres.special_syntax import named_values
 from rules.tree import Derived, Expression, FunctionSource, Join, JoinKind, Name, Operation, Relation, Source
 
 _node = SOURCES.node
