@@ -31,7 +31,7 @@ version: 1
 rules:
   - id: nearly-all
     roles: [agent]
-    allow: {statements: ["*"], tables: ["public.*", "open.*", "pg_temp.*"]}
+    allow: {statements: ["*"], tables: ["public.*", "open.*", "front.*", "pg_temp.*"]}
   - id: no-hr
     deny: {tables: ["hr.*"]}
   - id: mask
@@ -47,6 +47,8 @@ CREATE SCHEMA open;
 CREATE TABLE open.customers AS SELECT id, 'nobody' AS email, 'nothing' AS ssn FROM customers;
 CREATE TABLE noisy (id integer);
 CREATE RULE tell AS ON INSERT TO noisy DO ALSO SELECT ssn || '!' AS x FROM customers;
+ALTER SCHEMA open OWNER TO app;
+ALTER TABLE open.customers OWNER TO app;
 GRANT USAGE ON SCHEMA open TO PUBLIC;
 GRANT ALL ON ALL TABLES IN SCHEMA open, public, hr TO PUBLIC;
 GRANT USAGE ON SCHEMA hr TO PUBLIC;
@@ -82,6 +84,10 @@ def run(statement: str, name: str = "", portal: str = "") -> bytes:
 
 
 COPY_NONE = raw.COPY_DONE
+SHADOW = query("CREATE TEMP TABLE customers (id integer, name text, email text, ssn text)")
+OPEN_FIRST = query("SET search_path = open, public")
+#: names what nobody has, so that the gate reads the catalog again
+SEE_IT = query("TABLE nobody_has_this")
 ATTEMPTS: dict[str, tuple[bytes, tuple[bytes, ...]]] = {
     "statement names are cut at 63 bytes": (
         SSN,
@@ -241,6 +247,111 @@ ATTEMPTS: dict[str, tuple[bytes, tuple[bytes, ...]]] = {
         ),
     ),
     "a temporary view": (SSN, (query("CREATE TEMP VIEW v AS SELECT ssn || '!' AS x FROM customers"), query("TABLE v"))),
+    "a temporary table that hid another one is dropped": (
+        EMAIL,
+        (SHADOW, SEE_IT, query("DROP TABLE pg_temp.customers"), query(EMAILS)),
+    ),
+    "... in a transaction": (EMAIL, (SHADOW, SEE_IT, BEGIN, query("DROP TABLE pg_temp.customers"), query(EMAILS))),
+    "... renamed": (
+        EMAIL,
+        (SHADOW, SEE_IT, BEGIN, query("ALTER TABLE customers RENAME TO others"), query(EMAILS)),
+    ),
+    "... dropped and the statement prepared before": (
+        EMAIL,
+        (
+            SHADOW,
+            SEE_IT,
+            parse(EMAILS, "s") + SYNC,
+            query("DROP TABLE pg_temp.customers"),
+            bind("s") + execute() + SYNC,
+        ),
+    ),
+    "... discarded": (EMAIL, (SHADOW, SEE_IT, query("DISCARD TEMP"), query(EMAILS))),
+    "... discarded in a transaction": (EMAIL, (SHADOW, SEE_IT, BEGIN, query("DISCARD TEMP"), query(EMAILS))),
+    "a temporary table that the prepared statement does not see": (
+        EMAIL,
+        (
+            query("CREATE TEMP TABLE any_other (id integer)"),
+            parse(EMAILS, "s") + SYNC,
+            SHADOW,
+            SEE_IT,
+            bind("s") + execute() + SYNC,
+        ),
+    ),
+    "a temporary table that the cursor does not see": (
+        EMAIL,
+        (
+            query("CREATE TEMP TABLE any_other (id integer)"),
+            BEGIN,
+            query(f"DECLARE c CURSOR WITH HOLD FOR {EMAILS}"),
+            query("COMMIT"),
+            SHADOW,
+            SEE_IT,
+            query("FETCH ALL FROM c"),
+        ),
+    ),
+    "a table that hid another one is renamed": (
+        EMAIL,
+        (OPEN_FIRST, BEGIN, query("ALTER TABLE open.customers RENAME TO others"), query(EMAILS), query("ROLLBACK")),
+    ),
+    "... in the extended protocol": (
+        EMAIL,
+        (
+            OPEN_FIRST,
+            parse(EMAILS, "s") + SYNC,
+            BEGIN,
+            run("ALTER TABLE open.customers RENAME TO others") + SYNC,
+            bind("s") + execute() + SYNC,
+            query("ROLLBACK"),
+        ),
+    ),
+    "... outside of a transaction": (
+        EMAIL,
+        (
+            OPEN_FIRST,
+            query("ALTER TABLE open.customers RENAME TO others") + query(EMAILS),
+            query("ALTER TABLE open.others RENAME TO customers"),
+        ),
+    ),
+    "... and the statement was prepared before": (
+        EMAIL,
+        (
+            OPEN_FIRST,
+            parse(EMAILS, "s") + SYNC,
+            query("ALTER TABLE open.customers RENAME TO others"),
+            bind("s") + execute() + SYNC,
+            query("ALTER TABLE open.others RENAME TO customers"),
+        ),
+    ),
+    "a table that is created before another one": (
+        EMAIL,
+        (
+            query("DROP TABLE IF EXISTS front.customers; CREATE SCHEMA IF NOT EXISTS front"),
+            query("SET search_path = front, public"),
+            parse(EMAILS, "s") + SYNC,
+            query("CREATE TABLE front.customers (id integer, email text)"),
+            SEE_IT,
+            bind("s") + execute() + SYNC,
+        ),
+    ),
+    "a view that is replaced": (
+        SSN,
+        (
+            query("CREATE OR REPLACE VIEW seen AS SELECT name AS x FROM customers"),
+            SEE_IT,
+            BEGIN,
+            query("CREATE OR REPLACE VIEW seen AS SELECT ssn || '!' AS x FROM customers"),
+            query("TABLE seen"),
+        ),
+    ),
+    "a table that is renamed": (
+        SSN,
+        (BEGIN, query("ALTER TABLE customers RENAME TO c9"), query("SELECT ssn || '!' FROM c9")),
+    ),
+    "a column that is renamed": (
+        SSN,
+        (BEGIN, query("ALTER TABLE customers RENAME ssn TO s9"), query("SELECT s9 || '!' FROM customers")),
+    ),
     "a binary cursor": (
         SSN,
         (BEGIN, query(f"DECLARE c BINARY CURSOR FOR {SECRET}"), query("FETCH ALL FROM c"), describe("c") + SYNC),

@@ -16,6 +16,7 @@ from rules.tree import Carrier, CarrierKind
 
 #: The transaction status of a failed transaction (ReadyForQuery).
 FAILED: Final = ord("E")
+IDLE: Final = ord("I")
 MESSAGE: Final = "dbgate refused this statement"
 #: Settings whose change moves the meaning of unqualified names.
 PATH_SETTINGS: Final = frozenset({"search_path", "role", "session_authorization", "all"})
@@ -31,6 +32,8 @@ EMPTY: Final = Decision(Verdict.ALLOW, "empty")
 
 def decide(state: State, text: bytes) -> tuple[Decision, ...] | None:
     """One decision for each statement, or None when the session must first wait for a fresh catalog."""
+    if awaits_catalog(state):
+        return None
     decisions = decisions_of(state, state.context, text)
     if not state.retried and (missing := missing_relations(decisions)):
         state.retried = True
@@ -40,6 +43,7 @@ def decide(state: State, text: bytes) -> tuple[Decision, ...] | None:
     state.retried = False
     if any(decision.runs is not None and awaits_name(state, decision.runs) for decision in decisions):
         return None
+    decisions = tuple(fresh(state, decision) for decision in decisions) if state.catalog_dirty else decisions
     if state.watched and (len(decisions) != 1 or decisions[0].runs is not None):
         decisions = tuple(one_path_for_all(state, carried(state, decisions)))
     return decisions
@@ -68,6 +72,41 @@ def is_stale(state: State, decision: Decision) -> bool:
         return False
     ledger = state.ledger
     return state.status != FAILED or ledger.open_batch or bool(ledger.entries)
+
+
+def awaits_catalog(state: State) -> bool:
+    """Has this session's own DDL been committed since the catalog was read? Then the client's bytes wait for a new one.
+    What is under way, or in a transaction, nobody else can see: see `fresh`."""
+    if not state.catalog_dirty or not state.watched or state.retried or not at_rest(state):
+        return False
+    state.retried = True
+    state.phase = Phase.AWAITS_CATALOG
+    state.wishes.append(RefreshCatalog(()))
+    return True
+
+
+def at_rest(state: State) -> bool:
+    """No transaction is open, and everything was answered."""
+    return state.status == IDLE and not state.ledger.open_batch and not state.ledger.entries
+
+
+def fresh(state: State, decision: Decision) -> Decision:
+    """Refuses what the catalog may read wrongly after this session's own DDL: everything if it could not be read again,
+    and in a transaction that dropped or renamed something, where two tables on the search path have one name."""
+    if not state.watched or decision.kind == "transaction" or decision.verdict is not Verdict.ALLOW:
+        return decision
+    if state.catalog_dirty and at_rest(state):
+        return refuse(decision, CATALOG_UNREAD)
+    if state.uncovered and has_twins(state.context):
+        return refuse(decision, UNCOVERED)
+    return decision
+
+
+def has_twins(context: PolicyContext) -> bool:
+    """Are there two relations of one name in different schemas of the search path?"""
+    schemas = {schema for schema in context.search_path if schema != "pg_catalog"}
+    names = [relation.name for relation in context.catalog.relations if relation.schema in schemas]
+    return len(names) != len(set(names))
 
 
 def redecide(state: State, prepared: Prepared) -> Decision:
@@ -258,6 +297,9 @@ def note_effects(state: State, decision: Decision) -> None:
         state.hidden = True
     if not state.watched:
         return
+    if decision.changes_catalog or decision.detail.startswith("DISCARD"):
+        state.catalog_dirty = True
+        state.uncovered = state.uncovered or decision.kind != "create"
     if moves_path(decision):
         state.path_dirty = state.path_moved = True
     elif decision.kind == "transaction" and state.path_moved:
@@ -275,6 +317,20 @@ EXECUTES_MORE: Final = Refusal(
     MESSAGE,
     'rule "dbgate:carrier": EXECUTE of a statement that is no SELECT, INSERT, UPDATE, DELETE or MERGE',
     "send that statement itself, not its name",
+)
+CATALOG_UNREAD: Final = Refusal(
+    "dbgate:catalog",
+    MESSAGE,
+    'rule "dbgate:catalog": this session has changed the structure, and the gate could not read the catalog since',
+    "try again in a moment",
+    sqlstate="55000",
+)
+UNCOVERED: Final = Refusal(
+    "dbgate:catalog",
+    MESSAGE,
+    'rule "dbgate:catalog": this transaction has changed or dropped something, and tables of the same name exist in '
+    "several schemas of the search path; the gate cannot tell which one is meant",
+    "end the transaction first, or set search_path to one schema before it begins",
 )
 NESTED_CARRIER: Final = Refusal(
     "dbgate:carrier",

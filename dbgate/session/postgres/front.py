@@ -14,12 +14,15 @@ from collections.abc import Callable
 from typing import Final
 
 from dbgate.session.postgres.deciding import (
+    LASTING_KINDS,
     PATH_MOVED,
+    awaits_catalog,
     awaits_name,
     behind_name,
     decide,
     decide_one,
     find_named,
+    fresh,
     is_stale,
     note_effects,
     note_sent,
@@ -130,11 +133,12 @@ def on_bind(state: State, splice: Splice, start: int, end: int) -> bool:
     payload = start + HEADER_SIZE
     sent_portal, sent_name = frontend.read_bind_names(splice.buffer, payload, end)
     portal, name = server_name(sent_portal), server_name(sent_name)
-    if awaits_name(state, Carrier(CarrierKind.STATEMENT, name)):
+    if awaits_name(state, Carrier(CarrierKind.STATEMENT, name)) or awaits_catalog(state):
         return False
+    state.retried = False
     formats = frontend.read_bind_result_formats(splice.buffer, payload, end) if state.watched else ()
     prepared = find_named(state, CarrierKind.STATEMENT, name)
-    decision = redecide(state, prepared) if prepared is not None else UNKNOWN_PORTAL
+    decision = fresh(state, redecide(state, prepared)) if prepared is not None else UNKNOWN_PORTAL
     if prepared is not None and is_stale(state, decision):
         decision = refuse(decision, PATH_MOVED)
     if prepared is not None and decision.refusal is not None:
@@ -177,11 +181,15 @@ def on_execute(state: State, splice: Splice, start: int, end: int) -> bool:
             if awaits_name(state, decision.runs):
                 return False
             decision = run_by_name(state, decision)
+        if decision.kind not in LASTING_KINDS:
+            decision = fresh(state, decision)
         if is_stale(state, decision):
             decision = refuse(decision, PATH_MOVED)
         if decision.refusal is not None:
             return refuse_in_place(state, splice, start, end, decision, decision.refusal, prepared)
         note_run(state, prepared, decision)
+        if state.watched and prepared.carried and prepared.shape is None:
+            describe_for_ourselves(state, splice, frontend.Target.PORTAL, sent_portal, start)
     run = state.start_run(statement_text(prepared.text) if prepared else "", decision)
     state.ledger.expect(Ask.EXECUTE, Answer.FORWARD, AskedExecute(portal, run, prepared))
     return True

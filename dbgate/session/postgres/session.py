@@ -98,9 +98,18 @@ class PostgresSession:
         return self._go_on(splice.finish(done))
 
     def policy_changed(self, policy: Policy, now: int) -> Outcome:
-        """A new rulebook or catalog: it holds from the next statement on; also the answer to RefreshCatalog."""
-        self._state.now = now
-        self._state.use(policy)
+        """A new rulebook or catalog: it holds from the next statement on; also the answer to RefreshCatalog.
+
+        A new policy is told to all sessions, and then again, the same object, to those that wait for it: only this may
+        end the wait of a session for what its own DDL has changed, since another reading may have begun before that."""
+        state = self._state
+        state.now = now
+        answered = policy is state.policy
+        state.use(policy)
+        if state.catalog_dirty and state.phase is Phase.AWAITS_CATALOG:
+            if not answered:
+                return state.outcome()
+            state.catalog_dirty = state.uncovered = False
         return self._end_wait(Phase.AWAITS_CATALOG)
 
     def catalog_unavailable(self, reason: str, now: int) -> Outcome:

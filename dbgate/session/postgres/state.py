@@ -134,7 +134,9 @@ class State:
     have changed; `path_moved`: it did so inside the open transaction, whose end may change it back. `retried`: the
     catalog was just read again for the statement at hand. `farewell`: the server has sent a FATAL error.
     `may_wait`: a client's message is at hand, not a reply. `awaited`: the question that
-    another process has; `answers`: its answers by text, until the message that needs them has been handled."""
+    another process has; `answers`: its answers by text, until the message that needs them has been handled.
+    `catalog_dirty`: this session has changed the structure since the catalog was read; `uncovered`: it has dropped or
+    renamed something, so that a name may mean what was hidden behind it."""
 
     login: SessionLogin
     limits: Limits
@@ -161,6 +163,8 @@ class State:
     may_wait: bool = False
     awaited: Answered | None = None
     answers: dict[bytes, Answered] = field(default_factory=dict)
+    catalog_dirty: bool = False
+    uncovered: bool = False
 
     def __post_init__(self) -> None:
         self.watched = not self.context.unrestricted

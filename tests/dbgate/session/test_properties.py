@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dbgate.session.outcome import RefreshCatalog
 from protocols.postgres import frontend
 from protocols.postgres.frames import HEADER_SIZE, split
 from tests.dbgate.session.fakes import FakePolicy, new_session
@@ -49,6 +50,7 @@ class Wires:
     """A client, the session and the model server, with bytes under way in both directions."""
 
     def __init__(self, policy: FakePolicy) -> None:
+        self.policy = policy
         self.session = new_session(policy)
         self.server = ModelServer()
         self.to_server = self.to_session = self.received = b""
@@ -56,6 +58,8 @@ class Wires:
     def take(self, outcome: object) -> None:
         self.received += outcome.to_client  # type: ignore[attr-defined]
         self.to_server += outcome.to_upstream  # type: ignore[attr-defined]
+        if any(isinstance(wish, RefreshCatalog) for wish in outcome.wishes):  # type: ignore[attr-defined]
+            self.take(self.session.policy_changed(self.policy, 0))  # type: ignore[arg-type]
 
     def move_up(self, size: int) -> None:
         piece, self.to_server = self.to_server[:size], self.to_server[size:]
