@@ -56,6 +56,7 @@ from rules.tree import Carrier, CarrierKind
 
 #: No SQL, whatever the server's version: stands in for a refused text.
 NO_SQL: Final = "dbgate refused this statement"
+FLUSH: Final = frontend.Flush().encode()
 #: No client can have prepared it: the name holds a character that the gate takes from no one.
 NO_STATEMENT: Final = "dbgate\x01refused"
 
@@ -299,18 +300,26 @@ def handle(state: State, kind: int, splice: Splice, start: int, end: int) -> boo
         return True
     if ledger.copying and kind not in IN_COPY:
         raise PeerError(f"unexpected message type 0x{kind:02x} during COPY from stdin")
-    if len(ledger.entries) >= state.limits.outstanding and kind in b"SQ":
-        state.phase = Phase.AWAITS_REPLIES
     try:
         handled = handler(state, splice, start, end)
     except Waits:
         return False
     if handled and state.answers:
         forget_answers(state)
+    if handled and len(ledger.entries) >= state.limits.outstanding:
+        await_replies(state, kind, splice, end)
     return handled
 
 
 # ---------------------------------------------------------------- details
+
+
+def await_replies(state: State, kind: int, splice: Splice, end: int) -> None:
+    """Too many requests are outstanding. Without a Sync the server may keep its replies: it is asked to flush."""
+    if state.phase is Phase.OPEN and not state.ledger.copying:
+        state.phase = Phase.AWAITS_REPLIES
+        if kind not in b"SQ":
+            splice.insert(end, FLUSH)
 
 
 def await_quiet(state: State) -> None:

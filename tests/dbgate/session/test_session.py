@@ -319,6 +319,22 @@ def test_a_client_that_pipelines_without_reading_must_wait() -> None:
     assert not session.upstream_sent(reply * 10, 0).hold_client
 
 
+def test_a_batch_without_an_end_is_bounded_too() -> None:
+    """The server is asked to flush what it keeps until Sync, and the client waits for it."""
+    session, server = new_session(limits=Limits(outstanding=10)), ModelServer()
+    exchange(session, server, frontend.Parse("s", "SELECT 1").encode() + SYNC)
+    describe = frontend.Describe(frontend.Target.STATEMENT, "s").encode()
+    outcome = session.client_sent(describe * 100, 0)
+    assert outcome.to_upstream == describe * 10 + frontend.Flush().encode()
+    assert outcome.hold_client
+    received, rounds = b"", 0
+    while outcome.to_upstream:
+        outcome, rounds = session.upstream_sent(server.receive(outcome.to_upstream), 0), rounds + 1
+        received += outcome.to_client
+    assert (received.count(b"T"), rounds) == (100, 10)
+    assert not outcome.hold_client
+
+
 def test_structure_changes_ask_for_a_new_catalog() -> None:
     session = new_session()
     assert CatalogChanged() in session.client_sent(query("CREATE t"), 0).wishes
