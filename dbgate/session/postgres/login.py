@@ -23,8 +23,9 @@ class SessionLogin:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`client_message`, `upstream_message`: the largest message kept whole, in bytes (COPY data and unmasked rows pass
-    in pieces and know no bound). `outstanding`: requests without a reply before the client must wait."""
+    """`client_message`, `upstream_message`: the largest message kept whole, in bytes. COPY data from the server and
+    unmasked rows pass in pieces and know no bound; a client's CopyData is kept whole. `outstanding`: requests without a
+    reply before the client must wait."""
 
     client_message: int = 256 * 1024 * 1024
     upstream_message: int = 256 * 1024 * 1024
