@@ -7,13 +7,14 @@ most telling of several refusals is the one that the client reads.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from rules.book.model import Allow, Deny, Rule
 from rules.decision import Decision, Refusal, Verdict
 from rules.denying import REFUSED, deny_match, deny_refusal
-from rules.facts import Facts
-from rules.granting import covers_table, grants, grants_everywhere, ungranted
+from rules.facts import Facts, FunctionRisk
+from rules.granting import FUNCTION, covers_table, grants, grants_everywhere, needed_words, readable_tables, ungranted
 from rules.hiding import (
     hides,
     masked_copy_out,
@@ -26,6 +27,7 @@ from rules.hiding import (
 )
 from rules.roles import RoleView, covering
 from rules.settings_policy import objection
+from rules.spelling import did_you_mean
 from rules.touching import direct_tables, read_columns, show_table, statement_words, use_words
 from rules.tree import Unparsable
 
@@ -33,11 +35,14 @@ Law = Callable[[Facts, RoleView], Refusal | None]
 
 UNKNOWN_RELATION: Final = "dbgate:unknown-relation"
 SETTING: Final = "dbgate:setting"
+UNREAD: Final = "unknown"
+LOOKED: Final = "; it was the gate that looked, and the server was not asked"
 CATALOG_KINDS: Final = frozenset({"create", "alter", "drop", "do", "call"})
 #: codes whose SQLSTATE clients know from the server
 SQLSTATES: Final = {
     "syntax": "42601",
     "column": "42703",
+    "from-entry": "42P01",
     "ambiguous": "42702",
     "length": "54000",
     "too-long": "54000",
@@ -90,10 +95,20 @@ def _refused(facts: Facts, view: RoleView, refusal: Refusal) -> Decision:
         hides=view.hides_data,
         tables=touched_tables(facts),
         columns=touched_columns(facts),
-        missing=facts.missing if refusal.rule == UNKNOWN_RELATION else (),
+        missing=_unknown_names(facts, refusal),
         start=facts.start,
         end=facts.end,
     )
+
+
+def _unknown_names(facts: Facts, refusal: Refusal) -> tuple[tuple[str, ...], ...]:
+    """The names for which the statement is refused; a fresh catalog may know them."""
+    if refusal.rule == UNKNOWN_RELATION:
+        return facts.missing
+    if refusal.rule == FUNCTION:
+        return tuple(sorted((f.name,) for f in facts.functions if f.risk is FunctionRisk.UNKNOWN))
+    problem = facts.problem
+    return (problem.missing,) if problem is not None and problem.missing else ()
 
 
 def touched_tables(facts: Facts) -> tuple[str, ...]:
@@ -108,14 +123,30 @@ def touched_columns(facts: Facts) -> tuple[str, ...]:
 
 
 def _problem(facts: Facts, view: RoleView) -> Refusal | None:
-    return None if facts.problem is None else problem_refusal(facts.problem)
+    """A text that cannot be read is refused for everybody. What was read but means nothing certain to the gate (an
+    unknown column, a view that is not understood) is the server's to judge, where nothing is hidden or forbidden."""
+    if facts.problem is None or (view.may_do_everything and facts.kind != UNREAD):
+        return None
+    return problem_refusal(facts.problem)
 
 
 def problem_refusal(problem: Unparsable) -> Refusal:
-    """A text that the gate will not vouch for: refused for every role."""
+    """The refusal of a text that the gate will not vouch for, in the server's own words where it has some.
+
+    `position` is that of the byte, from 1: `in_characters` makes it the client's."""
     hint = problem.mend or "write the statement another way"
     rule = f"dbgate:{problem.code}"
-    return Refusal(rule, REFUSED, f"{rule}: {problem.reason}", hint, SQLSTATES.get(problem.code, "42501"))
+    detail = f"{rule}: {problem.reason}" + (LOOKED if problem.said else "")
+    sqlstate = SQLSTATES.get(problem.code, "42501")
+    return Refusal(rule, problem.said or REFUSED, detail, hint, sqlstate, problem.at + 1)
+
+
+def in_characters(refusal: Refusal, text: str) -> Refusal:
+    """The refusal with its position counted in characters of the text, as the server counts."""
+    if refusal.position <= 1 or text.isascii():
+        return refusal
+    before = text.encode()[: refusal.position - 1]
+    return replace(refusal, position=len(before.decode("utf-8", "ignore")) + 1)
 
 
 def _denied(facts: Facts, view: RoleView) -> Refusal | None:
@@ -137,11 +168,21 @@ def _setting(facts: Facts, view: RoleView) -> Refusal | None:
 
 def _unknown_relation(facts: Facts, view: RoleView) -> Refusal | None:
     """An unrestricted role with a rule for all tables may name what the catalog does not show: the server will say."""
-    if not facts.missing or (view.unrestricted and grants_everywhere(facts.kind, view)):
+    if not facts.missing or _server_judges(facts, view):
         return None
     names = ", ".join(f'"{".".join(name)}"' for name in facts.missing)
-    return Refusal(UNKNOWN_RELATION, REFUSED, f"relation {names} does not exist or is not known to the gate",
-                   "check the name, or qualify it with its schema", "42P01")  # fmt: skip
+    said = f'relation "{".".join(facts.missing[0])}" does not exist'
+    detail = f"{UNKNOWN_RELATION}: {names} is not known to the gate{LOOKED}"
+    hint = did_you_mean(facts.missing[0][-1], readable_tables(view)) or "check the name, or qualify it with its schema"
+    return Refusal(UNKNOWN_RELATION, said, detail, hint, "42P01", facts.at + 1)
+
+
+def _server_judges(facts: Facts, view: RoleView) -> bool:
+    """Nothing is hidden from the role, and it may do on every table what the statement does on the unknown one."""
+    if view.may_do_everything:
+        return True
+    words = {facts.kind, *(word for use in facts.tables for word in needed_words(use, facts.kind))}
+    return view.unrestricted and all(grants_everywhere(word, view) for word in words)
 
 
 LAWS: Final[tuple[Law, ...]] = (

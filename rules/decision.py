@@ -38,13 +38,15 @@ class Mask:
 class Refusal:
     """The three parts of a refusal that teaches (PostgreSQL: Message, Detail, Hint).
 
-    `rule` is a rule id, or `dbgate:<word>` for the gate's own laws (dbgate:default, dbgate:syntax ...)."""
+    `rule` is a rule id, or `dbgate:<word>` for the gate's own laws (dbgate:default, dbgate:syntax ...).
+    `position`: where in the text, in characters from 1 as in ErrorResponse's field P; 0 when not known."""
 
     rule: str
     message: str
     detail: str
     hint: str
     sqlstate: str = "42501"
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,9 +61,14 @@ class Setting:
 @dataclass(frozen=True, slots=True)
 class Unparsable:
     """A text the front end will not vouch for. `reason` finishes "dbgate refused this statement: ...";
-    `mend` says what to write instead; `code` is a stable word for audit (syntax, unknown-node, ...)."""
+    `mend` says what to write instead; `code` is a stable word for audit (syntax, unknown-node, ...).
+
+    `at`: byte offset in the text, -1 when not known. `said`: the words in which the server would refuse it as well.
+    `missing`: a name that the catalog may only not know yet."""
 
     code: str
     reason: str
     mend: str = ""
     at: int = -1
+    said: str = ""
+    missing: Name = ()

@@ -97,7 +97,9 @@ class FunctionUse:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """`outputs` None: the statement returns no rows of its own to mask (or an EXPLAIN, a SHOW).
-    `missing`: relations that the catalog does not know; worth one refresh and a second try.
+    `missing`: relations that the catalog does not know; worth one refresh and a second try. With them, or with a
+    problem, `tables` and `functions` are what the text names, found without resolving it. `at`: the byte offset of the
+    first name that means nothing, -1 when not known.
     `hidden_texts`: the server's own words about it could carry data (user functions, triggers, casts)."""
 
     kind: str
@@ -118,6 +120,7 @@ class Facts:
     returns_body: bool = True
     missing: tuple[tuple[str, ...], ...] = ()
     problem: Unparsable | None = None
+    at: int = -1
     start: int = 0
     end: int = 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from rules.book.model import Allow
@@ -11,6 +11,7 @@ from rules.denying import REFUSED
 from rules.facts import Facts, FunctionRisk, FunctionUse, TableId, TableUse
 from rules.matching import NamePattern, is_system_schema
 from rules.roles import RoleView
+from rules.spelling import did_you_mean
 from rules.taxonomy import BASELINE, KINDS
 from rules.touching import direct_tables, show_table
 from rules.tree import Access
@@ -48,7 +49,8 @@ def covers_table(allow: Allow, table: TableId) -> bool:
 
 def table_grant(use: TableUse, word: str, view: RoleView) -> str | None:
     """The id of a rule that allows `word` on the table, or None."""
-    if word == "select" and is_system_schema(use.table[0]) and view.readable(*use.table):
+    system = is_system_schema(use.table[0])
+    if system and (view.may_do_everything or (word == "select" and view.readable(*use.table))):
         return SYSTEM_CATALOG
     found = (r.id for r, a in view.allows if word in a.statements and covers_table(a, use.table))
     return min(found, default=None)
@@ -140,11 +142,26 @@ def _ungranted_kind(facts: Facts, view: RoleView) -> Refusal | None:
 
 
 def _ungranted_table(facts: Facts, view: RoleView) -> Refusal | None:
-    for use in direct_tables(facts):
+    for use in (*direct_tables(facts), *_behind_views(facts, view)):
         for word in needed_words(use, facts.kind):
             if table_grant(use, word, view) is None:
                 return _table_refusal(use, word, view)
     return None
+
+
+def _behind_views(facts: Facts, view: RoleView) -> list[TableUse]:
+    """Uses of system catalogs by views: who made a view over pg_stats or pg_authid is not who wrote the rules."""
+    if view.unrestricted:
+        return []
+    found = (u for u in facts.tables if u.through is not None and is_system_schema(u.table[0]))
+    return sorted(found, key=lambda u: u.table)
+
+
+def readable_tables(view: RoleView) -> Iterator[str]:
+    """The names of the tables that the role may read."""
+    found = (r for r in view.catalog.relations if not is_system_schema(r.schema))
+    open_ = (r for r in found if not view.denies_table(r.qualified))
+    return (r.name for r in open_ if table_grant(TableUse(r.qualified, Access.SELECT), "select", view))
 
 
 def _table_refusal(use: TableUse, word: str, view: RoleView) -> Refusal:
@@ -172,7 +189,7 @@ def _spelled(pattern: NamePattern) -> str:
 def _ungranted_function(facts: Facts, view: RoleView) -> Refusal | None:
     for function in sorted(facts.functions, key=lambda f: (f.schema, f.name)):
         if function_grant(function, view) is None:
-            return _function_refusal(function, view)
+            return _function_refusal(function, view, facts.at)
     return None
 
 
@@ -189,11 +206,12 @@ _RISKS: Final[dict[FunctionRisk, str]] = {
 }
 
 
-def _function_refusal(function: FunctionUse, view: RoleView) -> Refusal:
+def _function_refusal(function: FunctionUse, view: RoleView, at: int) -> Refusal:
     name = function.name if "." in function.name or not function.schema else f"{function.schema}.{function.name}"
     detail = f'no rule allows the function {name} for role "{view.role}": {_RISKS[function.risk]}'
     if function.risk is FunctionRisk.UNKNOWN:
-        return Refusal(FUNCTION, REFUSED, detail, "check the name, or qualify it with its schema", "42883")
+        hint = did_you_mean(name, view.catalog.functions_by_name) or "check the name, or qualify it with its schema"
+        return Refusal(FUNCTION, f"function {name}(...) does not exist", detail, hint, "42883", at + 1)
     lent = _few(sorted({p.text for _, a in view.allows for p in a.functions}))
     return Refusal(FUNCTION, REFUSED, detail, f"this role may call: {lent}" if lent else "do without it")
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from rules.book.model import Masking, Rulebook
 from rules.catalog import Catalog, Relation
-from rules.decide import decide, problem_refusal
+from rules.decide import decide, in_characters, problem_refusal
 from rules.decision import Decision, Mask, MaskKind, Verdict
 from rules.facts import ColumnId, Facts, OutputColumn
 from rules.granting import DEFAULT, may_reach
@@ -192,10 +192,10 @@ class PolicyContext:
     def _fresh(self, text: str) -> tuple[Decision, ...]:
         found = self.policy.front_end.read(text)
         if isinstance(found, Unparsable):
-            return (refused(found),)
+            return (placed(refused(found), text),)
         if len(found) > MOST_STATEMENTS:
             return (refused(too_many(len(found))),)
-        return tuple(decide(self.facts(statement), self.view) for statement in found)
+        return tuple(placed(decide(self.facts(statement), self.view), text) for statement in found)
 
     def facts(self, statement: Statement) -> Facts:
         """What the statement does, in this context. What DECLARE and PREPARE carry has output columns already, since
@@ -271,6 +271,13 @@ class PolicyContext:
 def refused(problem: Unparsable) -> Decision:
     refusal = problem_refusal(problem)
     return Decision(Verdict.REFUSE, "unknown", refusal=refusal, rules=(refusal.rule,), hides=True)
+
+
+def placed(decision: Decision, text: str) -> Decision:
+    """The decision with its refusal's position counted in characters of the text."""
+    refusal = decision.refusal
+    moved = refusal if refusal is None else in_characters(refusal, text)
+    return decision if moved is refusal else replace(decision, refusal=moved)
 
 
 def too_long(limit: int) -> Unparsable:

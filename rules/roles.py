@@ -17,8 +17,13 @@ def nothing_readable(schema: str, name: str) -> bool:
     return False
 
 
+def everything_readable(schema: str, name: str) -> bool:
+    return True
+
+
 class RoleView:
-    """`readable(schema, name)`: whether a system catalog may be read without a rule.
+    """`readable(schema, name)`: whether a system catalog may be read without a rule; all of them by a role that may do
+    everything, as far as the server lets it.
 
     A rule on a table or column holds for its inheritance children and partitions as well: `ancestry` gives the
     names by which deny and mask rules may mean it. `unrestricted`: no enforced deny or mask rule applies.
@@ -29,7 +34,6 @@ class RoleView:
                  readable: Callable[[str, str], bool] = nothing_readable) -> None:  # fmt: skip
         self.role = role
         self.catalog = catalog
-        self.readable = readable
         self.rules = tuple(rule for rule in rulebook.rules if rule.applies_to(role))
         self.observed = tuple(rule for rule in self.rules if rule.observe)
         enforced = [rule for rule in self.rules if not rule.observe]
@@ -38,6 +42,7 @@ class RoleView:
         self.masks = tuple((rule, rule.verb) for rule in enforced if isinstance(rule.verb, Masking))
         self.unrestricted = not self.denies and not self.masks
         self.may_do_everything = self.unrestricted and _all_on_all_tables(self.allows)
+        self.readable = readable if not self.may_do_everything else everything_readable
         self.hides_data = bool(self.masks) or any(d.tables or d.columns for _, d in self.denies)
         self._maskings: dict[ColumnId, tuple[tuple[Rule, Masking], ...]] = {}
         self._hidden: dict[TableId, bool] = {}
@@ -79,6 +84,12 @@ class RoleView:
             if deny.tables is None or any(p.matches_table(t) for p in deny.tables for t in tables):
                 return rule
         return None
+
+    def denies_table(self, table: TableId) -> bool:
+        """Whether reading the table at all is refused."""
+        names = self.table_ancestry(table)
+        whole = (d.tables for _, d in self.denies if concerns_reading(d) and d.columns is None)
+        return any(p.matches_table(name) for tables in whole for p in tables or () for name in names)
 
     def hides_in(self, table: TableId) -> bool:
         """Whether the table has a column that this role sees masked or may not see."""

@@ -39,9 +39,9 @@ def with_set_config(statement: Statement, facts: Facts) -> Facts:
     untracked = [c for c, s in zip(found, settings, strict=True) if s and s.name in TRACKED and id(c) not in certain]
     if not found:
         return facts  # in a view's definition: an ordinary risky function
-    if None in settings or untracked:
-        return replace(facts, problem=UNREADABLE)
     known = tuple(setting for setting in settings if setting is not None)
+    if None in settings or untracked:
+        return replace(facts, settings=facts.settings + known, problem=UNREADABLE)
     return replace(facts, settings=facts.settings + known, functions=facts.functions - {BUILT_IN})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from rules.facts import FunctionRisk, FunctionUse, Use
@@ -18,6 +18,7 @@ from rules.lineage.values import (
     united,
     whole_row,
 )
+from rules.spelling import did_you_mean
 from rules.tree import (
     Call,
     Cast,
@@ -50,7 +51,10 @@ def values(reader: Reader, expressions: Iterable[Expression], scope: Scope) -> l
 
 
 def column(reader: Reader, e: Column, scope: Scope) -> Item:
-    item = reference(scope, e.path)
+    try:
+        item = reference(scope, e.path)
+    except Refused as ambiguous:
+        raise ambiguous.placed(e.at) from None
     return item if item is not None else _notation(reader, e, scope)
 
 
@@ -58,14 +62,29 @@ def _notation(reader: Reader, e: Column, scope: Scope) -> Item:
     """`t.f`, PostgreSQL's other way to write f(t)."""
     entry = entry_of(scope, e.path[:-1]) if len(e.path) > 1 else None
     if entry is None or not functions.exists(reader, e.path[-1]):
-        raise unknown_column(e)
+        raise unknown_column(e, scope)
     functions.used(reader, (e.path[-1],))
     return computed(whole_row(entry).sources, e.path[-1])
 
 
-def unknown_column(e: Column) -> Refused:
+def unknown_column(e: Column, scope: Scope | None = None) -> Refused:
+    """`scope`: where it was looked for, for the name that may have been meant."""
     name = ".".join(e.path)
-    return Refused("column", f'column "{name}" is not in any table of this query', "check the name and its table", e.at)
+    if len(e.path) > 1 and scope is not None and entry_of(scope, e.path[:-1]) is None:
+        said = f'missing FROM-clause entry for table "{e.path[-2]}"'
+        near = did_you_mean(e.path[-2], (n.name or "" for level in scope.levels() for n in level.entries))
+        return Refused("from-entry", said, near or "check the table's name or alias", e.at, said=said, missing=e.path)
+    reason = f'column "{name}" is not in any table of this query'
+    near = did_you_mean(e.path[-1], _names_in(scope, e.path[:-1])) if scope is not None else ""
+    said = f"column {'.'.join(e.path[-2:])} does not exist" if len(e.path) > 1 else f'column "{name}" does not exist'
+    return Refused("column", reason, near or "check the name and its table", e.at, said=said, missing=e.path)
+
+
+def _names_in(scope: Scope, qualifier: tuple[str, ...]) -> Iterator[str]:
+    """The columns that could stand there."""
+    entry = entry_of(scope, qualifier) if qualifier else None
+    entries = [entry] if entry else [e for level in scope.levels() for e in level.entries if not qualifier]
+    return (item.name for each in entries for item in each.items)
 
 
 def constant(_: Reader, e: Literal | Parameter, scope: Scope) -> Item:
@@ -84,12 +103,12 @@ def starred(e: Star, scope: Scope) -> tuple[Item, ...]:
         return tuple(i for entry in scope.entries if entry.columns for i in entry.items)
     entry = entry_of(scope, e.qualifier)
     if entry is None:
-        raise unknown_column(Column((*e.qualifier, "*"), e.at))
+        raise unknown_column(Column((*e.qualifier, "*"), e.at), scope)
     return entry.items
 
 
 def call(reader: Reader, e: Call, scope: Scope) -> Item:
-    functions.used(reader, e.name)
+    functions.used(reader, e.name, e.at)
     arguments = values(reader, e.arguments, scope)
     if e.conditions:  # ORDER BY, FILTER and OVER parts decide which rows count, as a WHERE does
         reader.use(Use.FILTER, united(values(reader, e.conditions, scope)))

@@ -11,8 +11,8 @@ from rules.postgres.functions import extension_risk, result_columns, risk_of
 BUILT_IN = "pg_catalog"
 
 
-def used(reader: Reader, name: tuple[str, ...]) -> None:
-    """Notes every function that a call of this name can reach."""
+def used(reader: Reader, name: tuple[str, ...], at: int = -1) -> None:
+    """Notes every function that a call of this name can reach, and where a name stands that means none."""
     key = ("function", name)
     memory = reader.catalog.derived
     found = memory.get(key)
@@ -20,6 +20,8 @@ def used(reader: Reader, name: tuple[str, ...]) -> None:
         found = candidates(reader.catalog, name)
         if all(f.risk is not FunctionRisk.UNKNOWN for f in found):  # made-up names must not fill the memory
             memory[key] = found
+        elif reader.at < 0:
+            reader.at = at
     reader.functions |= found
 
 

@@ -11,7 +11,7 @@ from rules.tree import Access
 class Reader:
     """Collects what the statement touches. `known` is the per-catalog memory shared by all readings."""
 
-    __slots__ = ("catalog", "copies", "functions", "has_where", "path", "tables", "uses")
+    __slots__ = ("at", "catalog", "copies", "functions", "has_where", "path", "tables", "uses")
 
     def __init__(self, catalog: Catalog, search_path: tuple[str, ...]) -> None:
         self.catalog = catalog
@@ -21,6 +21,7 @@ class Reader:
         self.uses: dict[Use, set[ColumnId]] = {}
         self.copies: list[tuple[ColumnId | None, Sources]] = []
         self.has_where = True
+        self.at = -1  # of the first function that is not known
 
     def use(self, use: Use, sources: Sources) -> None:
         if sources:
@@ -33,11 +34,11 @@ class Reader:
     def touch(self, relation: Relation, access: Access) -> None:
         self.tables.add(TableUse(relation.qualified, access))
 
-    def find(self, name: tuple[str, ...]) -> Relation:
+    def find(self, name: tuple[str, ...], at: int = -1) -> Relation:
         """The relation a name means. Raises MissingRelation, or Refused for a name with too many parts."""
         relation = self.lookup(name)
         if relation is None:
-            raise MissingRelation(name)
+            raise MissingRelation(name, at)
         return relation
 
     def lookup(self, name: tuple[str, ...]) -> Relation | None:

@@ -89,7 +89,12 @@ def column_of(entry: Entry, name: str) -> Item | None:
 
 
 def ambiguous(name: str) -> Refused:
-    return Refused("ambiguous", f'the name "{name}" is ambiguous', "qualify it with its table's name or alias")
+    return Refused(
+        "ambiguous",
+        f'the name "{name}" is ambiguous',
+        "qualify it with its table's name or alias",
+        said=f'column reference "{name}" is ambiguous',
+    )
 
 
 def reference(scope: Scope, path: tuple[str, ...]) -> Item | None:

@@ -55,7 +55,7 @@ def table(reader: Reader, item: Relation, before: list[Entry], outer: Scope) -> 
 
 def table_entry(reader: Reader, item: Relation) -> Entry:
     """A stored relation or view that is read."""
-    relation = reader.find(item.name)
+    relation = reader.find(item.name, item.start)
     known = shape(reader.catalog, relation, item.only)
     reader.tables |= known.tables
     reader.functions |= known.functions

@@ -13,8 +13,9 @@ from rules.lineage.queries import query
 from rules.lineage.reader import Reader
 from rules.lineage.relations import shape, uses_of
 from rules.lineage.scope import Scope
+from rules.lineage.unresolved import named
 from rules.lineage.values import Item, MissingRelation, Refused
-from rules.lineage.writes import write, writes
+from rules.lineage.writes import no_such_column, write, writes
 from rules.tree import (
     Access,
     Call,
@@ -42,9 +43,9 @@ def facts(statement: Statement, catalog: Catalog, search_path: tuple[str, ...]) 
         items = _body(reader, statement)
         columns = _utility(reader, statement)
     except Refused as refused:
-        return _facts(statement, problem=refused.problem)
+        return _facts(statement, problem=refused.problem, at=refused.problem.at, **named(reader, statement))
     except MissingRelation as missing:
-        return _facts(statement, missing=(missing.name,))
+        return _facts(statement, missing=(missing.name,), at=missing.at, **named(reader, statement))
     except RecursionError:
         return _facts(statement, problem=Refused("too-deep", "it nests too deeply", "write it flatter").problem)
     return _found(statement, reader, items if items is not None else columns)
@@ -76,6 +77,7 @@ def _found(statement: Statement, reader: Reader, items: tuple[Item, ...] | None)
         copies=tuple(reader.copies),
         has_where=reader.has_where,
         has_limit=_has_limit(statement.body),
+        at=reader.at,
     )
 
 
@@ -212,7 +214,7 @@ def _named_columns(reader: Reader, statement: Statement, relation: Relation) -> 
     listed = [column for _, column in statement.columns] or list(known)
     wrong = next((c for c in listed if c not in known), None)
     if wrong is not None:
-        raise Refused("column", f'"{relation.name}" has no column "{wrong}"', "check the column's name")
+        raise no_such_column(relation, wrong)
     return tuple(known[c] for c in listed)
 
 

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from rules.catalog import Relation
 from rules.facts import ColumnId
-from rules.tree import Unparsable
+from rules.tree import Name, Unparsable
 
 Sources: TypeAlias = frozenset[ColumnId]
 NO_SOURCES: Final[Sources] = frozenset()
@@ -16,17 +16,26 @@ NO_SOURCES: Final[Sources] = frozenset()
 class Refused(Exception):  # noqa: N818 - it carries a refusal, it is no programming error
     """Raised inside the resolver where a name or construct is not certain; `facts` turns it into a value."""
 
-    def __init__(self, code: str, reason: str, mend: str = "", at: int = -1) -> None:
+    def __init__(
+        self, code: str, reason: str, mend: str = "", at: int = -1, *, said: str = "", missing: Name = ()
+    ) -> None:
         super().__init__(reason)
-        self.problem = Unparsable(code, reason, mend, at)
+        self.problem = Unparsable(code, reason, mend, at, said, missing)
+
+    def placed(self, at: int) -> Refused:
+        """The same with its place in the text, unless it has one."""
+        found = self.problem
+        at = found.at if found.at >= 0 else at
+        return Refused(found.code, found.reason, found.mend, at, said=found.said, missing=found.missing)
 
 
 class MissingRelation(Exception):  # noqa: N818
     """Raised for a relation that the catalog does not know: a refresh may bring it."""
 
-    def __init__(self, name: tuple[str, ...]) -> None:
+    def __init__(self, name: Name, at: int = -1) -> None:
         super().__init__(".".join(name))
         self.name = name
+        self.at = at
 
 
 class Item:

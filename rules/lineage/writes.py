@@ -15,6 +15,7 @@ from rules.lineage.relations import SYSTEM_SCHEMAS, VIEWS, shape, uses_of
 from rules.lineage.scope import Scope
 from rules.lineage.sources import bring, entry_of_shape, from_clause
 from rules.lineage.values import Entry, Item, Refused, paired, united
+from rules.spelling import did_you_mean
 from rules.tree import (
     Access,
     Assignment,
@@ -49,7 +50,7 @@ class Target:
     __slots__ = ("assigned", "entry", "relation")
 
     def __init__(self, reader: Reader, item: Relation, access: Access) -> None:
-        self.relation = reader.find(item.name)
+        self.relation = reader.find(item.name, item.start)
         known = shape(reader.catalog, self.relation, item.only)
         reader.functions |= known.functions
         self.entry = entry_of_shape(item, self.relation.name, known, self.relation)
@@ -73,8 +74,20 @@ def _columns(target: Target, names: Sequence[str]) -> list[tuple[ColumnId, Item]
     known = {c.name: i for c, i in zip(relation.columns, shape_items(target), strict=True)}
     missing = [n for n in names if n not in known]
     if missing:
-        raise Refused("column", f'"{relation.name}" has no column "{missing[0]}"', "check the column's name")
+        raise no_such_column(relation, missing[0])
     return [(ColumnId(relation.schema, relation.name, n), known[n]) for n in names]
+
+
+def no_such_column(relation: Stored, name: str) -> Refused:
+    """A list of columns names one that the relation has not (INSERT, UPDATE, COPY)."""
+    near = did_you_mean(name, (c.name for c in relation.columns))
+    return Refused(
+        "column",
+        f'"{relation.name}" has no column "{name}"',
+        near or "check the column's name",
+        said=f'column "{name}" of relation "{relation.name}" does not exist',
+        missing=(*relation.qualified, name),
+    )
 
 
 def shape_items(target: Target) -> tuple[Item, ...]:
@@ -138,6 +151,7 @@ def _inserted(reader: Reader, target: Target, names: Sequence[str], items: Seque
             "insert",
             f"the values ({len(items)}) and columns ({len(names)}) of INSERT differ in number",
             "give as many values as there are columns",
+            missing=target.relation.qualified,
         )
     for _, stored in _columns(target, names):
         reader.use(Use.WRITE, stored.sources)

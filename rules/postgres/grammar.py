@@ -231,5 +231,4 @@ def _syntax_error(text: bytes, message: str, position: int) -> Refused:
             "query information_schema.columns or pg_catalog.pg_class instead",
             at,
         )
-    where = f" (character {position})" if position else ""
-    return Refused("syntax", message + where, "correct the statement's syntax", at)
+    return Refused("syntax", message, "correct the statement's syntax", at, said=message)

@@ -29,9 +29,9 @@ Maker: TypeAlias = "Callable[[Reader, Node], T]"
 class Refused(Exception):  # noqa: N818 - it carries a refusal, it is no programming error
     """The text is not vouched for. Carries the `Unparsable` that `read` returns."""
 
-    def __init__(self, code: str, reason: str, mend: str = "", at: int = -1) -> None:
+    def __init__(self, code: str, reason: str, mend: str = "", at: int = -1, said: str = "") -> None:
         super().__init__(reason)
-        self.unparsable = Unparsable(code, reason, mend, at)
+        self.unparsable = Unparsable(code, reason, mend, at, said)
 
 
 def unknown(construct: str, at: int = -1) -> Refused:

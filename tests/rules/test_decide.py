@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rules.book import Rulebook, load
 from rules.decide import decide
 from rules.decision import Decision, Mask, MaskKind, Verdict
-from rules.facts import ColumnId, Facts, FunctionRisk, OutputColumn, Use, problem_facts
+from rules.facts import ColumnId, Facts, FunctionRisk, OutputColumn, TableUse, Use, problem_facts
 from rules.roles import STRENGTH, RoleView
 from rules.tree import Access, Carrier, CarrierKind, Setting, Unparsable
 from tests.rules.worlds import CATALOG, book, column, function, output, readable, role, select, table, use
@@ -138,7 +138,22 @@ class TestSystemCatalogs:
         assert allowed(decide(select("pg_catalog.pg_authid"), view))
 
     def test_readable_does_not_mean_writable(self) -> None:
-        assert not allowed(decide(facts("update", table("pg_catalog.pg_class", Access.UPDATE)), role(ALL)))
+        writes = 'rules: [{id: a, allow: {statements: ["*"], tables: ["*"]}}, {id: d, deny: {tables: [x]}}]'
+        assert not allowed(decide(facts("update", table("pg_catalog.pg_class", Access.UPDATE)), role(writes)))
+
+    def test_all_of_them_are_open_to_a_role_that_may_do_everything(self) -> None:
+        for access in (Access.SELECT, Access.UPDATE):
+            assert allowed(decide(facts(access.value, table("pg_catalog.pg_authid", access)), role(ALL)))
+
+    def test_a_view_does_not_open_one_to_a_restricted_role(self) -> None:
+        through = TableUse(("pg_catalog", "pg_authid"), Access.SELECT, ("public", "contacts"))
+        asked = facts("select", table("contacts"), through)
+        reads = "{id: a, allow: {statements: [select]}}"
+        assert allowed(decide(asked, role(f"rules: [{reads}]")))
+        closed = f"rules: [{reads}, {{id: d, deny: {{tables: [x]}}}}]"
+        assert refusing(decide(asked, role(closed))) == "dbgate:system-catalog"
+        named = closed[:-1] + ", {id: n, allow: {statements: [select], tables: [pg_catalog.pg_authid]}}]"
+        assert allowed(decide(asked, role(named)))
 
 
 class TestFunctions:
@@ -425,6 +440,7 @@ class TestUnknown:
         assert decision.missing == unseen.missing
         assert decision.refusal is not None
         assert '"hr.bar"' in decision.refusal.detail
+        assert decision.refusal.message == 'relation "foo" does not exist'
         assert allowed(decide(unseen, role(ALL)))
         restricted = ALL[:-1] + ", {id: d, deny: {tables: [x]}}]"
         assert refusing(decide(unseen, role(restricted))) == "dbgate:unknown-relation"

@@ -51,8 +51,9 @@ WITHHELD: Final = "dbgate withheld the server's own words: the statement touches
 
 
 def refusal_message(refusal: Refusal) -> bytes:
-    """The ErrorResponse of a refused statement: what, which rule and why, what to do instead."""
-    return error("ERROR", refusal.sqlstate, refusal.message, refusal.detail, refusal.hint).encode()
+    """The ErrorResponse of a refused statement: what, which rule and why, what to do instead, and where it stands."""
+    place = {"position": str(refusal.position)} if refusal.position else {}
+    return error("ERROR", refusal.sqlstate, refusal.message, refusal.detail, refusal.hint, **place).encode()
 
 
 def fatal_message(sqlstate: str, message: str, detail: str = "", hint: str = "") -> bytes:
