@@ -22,7 +22,6 @@ from rules.set_config import with_set_config
 from rules.tree import Statement, Unparsable
 
 LONGEST_TEXT: Final = 1 << 20
-MOST_STATEMENTS: Final = 1000  # in one text: each is decided before any other session of the worker goes on
 MOST_ENTRIES: Final = 4096  # in each of two generations
 MOST_BYTES: Final = 8 << 20
 LONGEST_ADMITTED: Final = 16 << 10
@@ -193,8 +192,6 @@ class PolicyContext:
         found = self.policy.front_end.read(text)
         if isinstance(found, Unparsable):
             return (placed(refused(found), text),)
-        if len(found) > MOST_STATEMENTS:
-            return (refused(too_many(len(found))),)
         return tuple(placed(decide(self.facts(statement), self.view), text) for statement in found)
 
     def facts(self, statement: Statement) -> Facts:
@@ -282,10 +279,6 @@ def placed(decision: Decision, text: str) -> Decision:
 
 def too_long(limit: int) -> Unparsable:
     return Unparsable("length", f"the text is longer than {limit} bytes", "send it in parts, or load data with COPY")
-
-
-def too_many(count: int) -> Unparsable:
-    return Unparsable("length", f"the text has {count} statements, more than {MOST_STATEMENTS}", "send them in parts")
 
 
 def not_utf8(at: int) -> Unparsable:

@@ -219,9 +219,7 @@ class Select:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """Of the rows that are all constants and parameters, a front end may give one for each width."""
-
-    rows: tuple[tuple[Expression, ...], ...]
+    rows: tuple[tuple[Expression, ...], ...]  # of those of constants alone, one for each width may stand for all
     order_by: tuple[Expression, ...] = ()
     limit: Expression | None = None
     offset: Expression | None = None

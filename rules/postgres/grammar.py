@@ -32,6 +32,10 @@ MAX_REPEATED: Final = 256 << 10
 """Most source text that the tree may repeat; without a bound 4 KB of `SET (a, a, ...) = (...)` print gigabytes."""
 
 DOT: Final = ord(".")
+MOST_OPENINGS: Final = 200
+"""Most `/*` in one run of operator characters: at each of them PostgreSQL's scanner reads the run to its end."""
+
+_SIGNS: Final = re.compile(rb"[~!@#^&|`?+\-*/%<>=]{400,}+")
 _MEND: Final = "split it into smaller statements, or pass long lists as one array parameter (= ANY($1))"
 
 
@@ -185,6 +189,8 @@ def bounded(text: bytes) -> None:
     """Raise Refused for a text that is too long or too deep for the C parser."""
     if len(text) > MAX_BYTES:
         raise Refused("too-long", f"it is longer than {MAX_BYTES} bytes", "use COPY or parameters for bulk data")
+    if text.count(b"/*") > MOST_OPENINGS and any(run.count(b"/*") > MOST_OPENINGS for run in _SIGNS.findall(text)):
+        raise too_complex()
     if _may_repeat(text) and repeated_bytes(text) > MAX_REPEATED:
         raise too_complex()
     if len(text) > SHORT_BYTES and chain_depth(text) > MAX_CHAIN:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 # each module registers its node readers
 from rules.postgres import json_nodes, keywords, second_opinion, statements, structure, utility
 from rules.postgres.grammar import parse_tree, too_complex
@@ -9,6 +11,7 @@ from rules.postgres.lexical import encode, leading, significant_end
 from rules.postgres.nodes import STATEMENTS, Node, Reader, Refused, unknown
 from rules.tree import Statement, Unparsable
 
+MOST_STATEMENTS: Final = 1000
 _REGISTERED = (json_nodes, statements, structure, utility)
 
 
@@ -20,13 +23,20 @@ def read(text: str) -> tuple[Statement, ...] | Unparsable:
     """
     try:
         raw = encode(text)
-        return tuple([_statement(raw, node) for node in parse_tree(raw)])
+        nodes = parse_tree(raw)
+        if len(nodes) > MOST_STATEMENTS:
+            return too_many(len(nodes))
+        return tuple([_statement(raw, node) for node in nodes])
     except Refused as refused:
         return refused.unparsable
     except RecursionError:
         return too_complex().unparsable
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as shape:
         return unknown(f"the parse tree has an unexpected shape ({type(shape).__name__})").unparsable
+
+
+def too_many(count: int) -> Unparsable:
+    return Unparsable("length", f"the text has {count} statements, more than {MOST_STATEMENTS}", "send them in parts")
 
 
 def _statement(text: bytes, node: Node) -> Statement:

@@ -34,6 +34,8 @@ TOO_COMPLEX = {
     + ",".join("b" * 1000)
     + ")",
     "10,000 parentheses": "select " + "(" * 10_000 + "1" + ")" * 10_000,
+    "openings of comments": "select 1 " + "/*" * 400_000,
+    "openings among other signs": "select 1 " + "/*+" * 200_000,
     "10,000 CASEs": "select " + "case when a then " * 10_000 + "1" + " end" * 10_000,
     "3,000 sub-selects": "select " + "(select " * 3000 + "1" + ")" * 3000,
     "100,000 sums": "select 1" + ADD * 100_000,
