@@ -75,7 +75,6 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.xfail(strict=True, reason="pg_foreign_server is closed: its options may hold secrets")
 def test_foreign_servers(direct: Place, allow_all: Place) -> None:
     assert psql(allow_all, "\\des\n") == psql(direct, "\\des\n")
 
@@ -133,7 +132,6 @@ def test_large_result_to_a_file(direct: Place, allow_all: Place, tmp_path: Path)
     assert len(sizes[0].splitlines()) == 200000
 
 
-@pytest.mark.xfail(strict=True, reason="its set_config takes the name from a query, so the gate cannot know it")
 def test_pg_dump(direct: Place, allow_all: Place) -> None:
     """pg_dump reads every catalog and COPYs every table in one snapshot."""
     program = client_program("pg_dump")
@@ -141,6 +139,6 @@ def test_pg_dump(direct: Place, allow_all: Place) -> None:
     for place in (direct, allow_all):
         done = run(place, [program, "--no-owner"])
         assert done.returncode == 0, done.stderr
-        dumps.append(done.stdout)
+        dumps.append(re.sub(r"(?m)^\\(un)?restrict \w+$", "", done.stdout))  # a new word in each dump
     assert dumps[0] == dumps[1]
     assert "COPY public.customers" in dumps[0]
