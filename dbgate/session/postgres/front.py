@@ -47,6 +47,7 @@ from dbgate.session.postgres.state import (
     Refused,
     State,
 )
+from dbgate.session.postgres.steady import learn
 from protocols.errors import PeerError
 from protocols.postgres import frontend
 from protocols.postgres.frames import HEADER_SIZE
@@ -82,6 +83,8 @@ def on_query(state: State, splice: Splice, start: int, end: int) -> bool:
         piece = text[decision.start : decision.end] if len(decisions) > 1 else text
         start_statement(state, running, decision, statement_text(piece))
     state.ledger.expect(Ask.QUERY, Answer.FORWARD, AskedQuery(running))
+    if len(decisions) == 1:
+        learn(state, text, running.texts[0], decisions[0])
     if state.path_dirty:
         await_quiet(state)
     return True
@@ -114,7 +117,7 @@ def on_parse(state: State, splice: Splice, start: int, end: int) -> bool:
         state.ledger.expect(Ask.PARSE, Answer.SUBSTITUTE, Refused(decision.refusal))
         splice.replace(start, end, frontend.Parse(sent_name, NO_SQL).encode())
         return True
-    prepared = Prepared(text, decision, state.context)
+    prepared = Prepared(text, decision, state.context, known=learn(state, text, statement_text(text), decision))
     state.hidden = state.hidden or decision.hides
     note_sent(state, CarrierKind.STATEMENT, name, prepared)
     state.ledger.expect(Ask.PARSE, Answer.FORWARD, AskedParse(name, prepared))

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from dbgate.session.postgres.memory import Known
 from protocols.postgres.backend import FieldDescription
 from rules.decision import Decision
 from rules.policy import PolicyContext
@@ -32,13 +33,16 @@ def server_name(name: str) -> str:
 @dataclass(slots=True)
 class Prepared:
     """A statement with the decision that was made on it under `context`. `shape`: its RowDescription once seen.
-    `carried`: the text is SQL's PREPARE or DECLARE, and what the name stands for is the statement inside."""
+    `carried`: the text is SQL's PREPARE or DECLARE, and what the name stands for is the statement inside. `known`: it
+    needs no second look while its context holds; `looked_at`: the same, once its shape was found harmless."""
 
     text: bytes
     decision: Decision
     context: PolicyContext
     shape: tuple[FieldDescription, ...] | None = None
     carried: bool = False
+    known: Known | None = None
+    looked_at: Known | None = None
 
 
 @dataclass(slots=True)

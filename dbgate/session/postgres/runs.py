@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from dbgate.audit.events import SessionEnded, StatementDecided, StatementFinished, WitnessMismatch
 from dbgate.session.postgres.login import SessionLogin
@@ -68,19 +71,21 @@ class Book:
             self.open_runs[run.id] = run
         return run, StatementDecided(
             **self._base,  # type: ignore[arg-type]
+            **_described(text, decision),
             statement_id=run.id,
-            statement=text,
-            kind=decision.kind,
-            detail=decision.detail,
-            tables=decision.tables,
-            columns=decision.columns,
-            verdict=decision.verdict.value,
-            rules=decision.rules,
-            observed=decision.observed,
-            masked_columns=decision.masked_columns,
             parameters=parameters,
-            reason=reason(decision.refusal),
         )
+
+    def template(self, text: str, decision: Decision) -> Callable[..., StatementDecided]:
+        """For a statement that will be allowed again: its StatementDecided, given `statement_id` and `parameters`."""
+        return partial(StatementDecided, **self._base, **_described(text, decision))  # type: ignore[arg-type]
+
+    def start_again(self, now: int) -> Run:
+        """The run of an allowed statement, whose intent a template makes."""
+        self.totals.statements += 1
+        run = Run(f"{self._login.session}-{self.totals.statements}", now)
+        self.open_runs[run.id] = run
+        return run
 
     def finished(self, run: Run, now: int, *, sqlstate: str = "", tag: str = "") -> StatementFinished:
         """The outcome; called once for each run."""
@@ -123,6 +128,21 @@ class Book:
             )
         )
         return closing
+
+
+def _described(text: str, decision: Decision) -> dict[str, Any]:
+    return {
+        "statement": text,
+        "kind": decision.kind,
+        "detail": decision.detail,
+        "tables": decision.tables,
+        "columns": decision.columns,
+        "verdict": decision.verdict.value,
+        "rules": decision.rules,
+        "observed": decision.observed,
+        "masked_columns": decision.masked_columns,
+        "reason": reason(decision.refusal),
+    }
 
 
 def reason(refusal: Refusal | None) -> str:

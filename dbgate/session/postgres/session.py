@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Final
 
 from dbgate.session.outcome import Outcome
-from dbgate.session.postgres import back, front
+from dbgate.session.postgres import back, front, steady
 from dbgate.session.postgres.elsewhere import take_answer
 from dbgate.session.postgres.inbox import Inbox
 from dbgate.session.postgres.login import Limits, SessionLogin
@@ -60,7 +60,8 @@ class PostgresSession:
     def idle(self) -> bool:
         """No transaction is open and nothing outstanding: the session may end now without harm."""
         state = self._state
-        return state.status == back.IDLE and not state.ledger and state.phase is Phase.OPEN and not len(self._client)
+        outstanding = state.ledger.entries or state.memory.pending is not None or len(self._client)
+        return state.status == back.IDLE and state.phase is Phase.OPEN and not outstanding
 
     @property
     def rows_are_expensive(self) -> bool:
@@ -76,6 +77,10 @@ class PostgresSession:
         if state.phase is not Phase.OPEN:
             self._client.add(data)
             return state.outcome()
+        if state.memory.pending is not None:
+            steady.give_up(state)
+        elif not len(self._client) and steady.send(state, data):
+            return state.outcome(b"", data)
         whole = self._client.take(data)
         if whole is None:
             return state.outcome()
@@ -86,6 +91,11 @@ class PostgresSession:
         state.now = now
         if state.phase is Phase.CLOSED:
             return state.outcome()
+        pending = state.memory.pending
+        if pending is not None:
+            if not len(self._upstream) and steady.receive(state, pending, data):
+                return state.outcome(data)
+            steady.give_up(state)
         whole = self._upstream.take(data)
         if whole is None:
             return state.outcome()

@@ -11,6 +11,7 @@ from dbgate.audit.events import Event
 from dbgate.session.outcome import CloseSession, Outcome, Wish
 from dbgate.session.postgres.login import Limits, SessionLogin
 from dbgate.session.postgres.masking import RowPlan
+from dbgate.session.postgres.memory import Memory
 from dbgate.session.postgres.registry import Names, Prepared
 from dbgate.session.postgres.runs import Book, Run, Running
 from dbgate.session.postgres.texts import fatal_message
@@ -165,6 +166,7 @@ class State:
     answers: dict[bytes, Answered] = field(default_factory=dict)
     catalog_dirty: bool = False
     uncovered: bool = False
+    memory: Memory = field(default_factory=Memory)
 
     def __post_init__(self) -> None:
         self.watched = not self.context.unrestricted
@@ -187,6 +189,7 @@ class State:
             self.path_dirty = self.path_moved = True  # nobody has looked at it so far
         self.book.use_rulebook(self.context.digest)
         self.plans.clear()
+        self.memory.forget()
 
     def start_run(self, text: str, decision: Decision, parameters: int = 0) -> Run:
         """Record the intent; the driver writes it to the log before the statement is sent."""
