@@ -9,7 +9,11 @@ from rules.lineage.scope import Scope
 from rules.lineage.values import Item, united
 from rules.tree import Call, Cast, Column, Expression, Field, Literal, Operation, Parameter, Subquery
 
-_MEMBERSHIP = frozenset({"in", "= any"})
+#: what tells whether values are equal, or are not: the one is as much as the other
+_EQUALITY = frozenset({"=", "<>", "!=", "is_distinct", "is_not_distinct"})
+_MEMBERSHIP = frozenset({"in", "not_in", "= any", "<> all"})
+_NULLNESS = frozenset({"is_null", "is_not_null"})
+_LOGIC = frozenset({"and", "or", "not"})
 _LISTS = frozenset({"array", "list", "row"})
 _SIGNS = frozenset({"-", "+"})
 
@@ -17,15 +21,33 @@ _SIGNS = frozenset({"-", "+"})
 def condition(reader: Reader, e: Expression, scope: Scope, join: bool = False) -> bool:
     """Notes the uses of a WHERE, HAVING or ON condition. True when it looks at any column or subquery."""
     if isinstance(e, Operation) and not e.qualifier:
-        if e.operator in ("and", "or"):
+        if e.operator in _LOGIC:
             return sum(condition(reader, o, scope, join) for o in e.operands) > 0  # every one is noted
-        if e.operator == "=" and len(e.operands) == 2:
+        if e.operator in _EQUALITY and len(e.operands) == 2:
             return _equal(reader, e.operands[0], e.operands[1], scope, join)
         if e.operator in _MEMBERSHIP and _among(reader, e, scope):
             return True
+        if e.operator in _NULLNESS and isinstance(e.operands[0], Column):
+            return _null_test(reader, e.operands[0], scope)
     if isinstance(e, Subquery) and e.form in ("in", "any") and e.operator in ("", "=") and e.test is not None:
         return _in_query(reader, e, scope)
     return _filtered(reader, e, scope)
+
+
+def is_simple(e: Expression) -> bool:
+    """A condition of names and constants alone, which is cheap to read again."""
+    if isinstance(e, Cast):
+        return is_simple(e.operand)
+    if isinstance(e, Operation):
+        return e.operator in _LOGIC | _EQUALITY | _MEMBERSHIP | _NULLNESS | _LISTS and all(map(is_simple, e.operands))
+    return isinstance(e, Column | Literal | Parameter)
+
+
+def _null_test(reader: Reader, e: Column, scope: Scope) -> bool:
+    """No more than what equality tells, and masks leave NULL as it is."""
+    item = value(reader, e, scope)
+    reader.use(Use.EQUALITY if _certain(item) else Use.FILTER, item.sources)
+    return True
 
 
 def _filtered(reader: Reader, e: Expression, scope: Scope) -> bool:
@@ -61,6 +83,8 @@ def _is_row(e: Expression) -> bool:
 def _use(left: Expression, a: Item, right: Expression, b: Item, join: bool) -> Use:
     if _plain(left, a) and _plain(right, b):
         return Use.JOIN if join else Use.EQUALITY
+    if (_plain(left, a) and _from_list(right, b)) or (_plain(right, b) and _from_list(left, a)):
+        return Use.EQUALITY
     if (_plain(left, a) and is_constant(right)) or (_plain(right, b) and is_constant(left)):
         return Use.EQUALITY
     return Use.FILTER
@@ -73,11 +97,17 @@ def compared(reader: Reader, a: Item, b: Item, use: Use) -> None:
 
 def merged(reader: Reader, a: Item, b: Item) -> None:
     """USING and NATURAL compare by equality; a computed side makes it a filter on what it is computed from."""
-    compared(reader, a, b, Use.JOIN if _certain(a) and _certain(b) else Use.FILTER)
+    if (_certain(a) and b.listed) or (_certain(b) and a.listed):
+        return compared(reader, a, b, Use.EQUALITY)
+    return compared(reader, a, b, Use.JOIN if _certain(a) and _certain(b) else Use.FILTER)
 
 
 def _plain(e: Expression, item: Item) -> bool:
     return isinstance(e, Column) and _certain(item)
+
+
+def _from_list(e: Expression, item: Item) -> bool:
+    return isinstance(e, Column) and item.listed
 
 
 def _certain(item: Item) -> bool:
@@ -116,7 +146,7 @@ def _in_query(reader: Reader, e: Subquery, scope: Scope) -> bool:
     test = e.test
     tests = test.operands if isinstance(test, Operation) and test.operator == "row" else (test,)
     given = [value(reader, t, scope) for t in tests if t is not None]
-    plain = all(isinstance(t, Column) for t in tests) and all(map(_certain, (*given, *items)))
+    plain = all(isinstance(t, Column) for t in tests) and all(_certain(i) or i.listed for i in (*given, *items))
     use = Use.EQUALITY if plain else Use.FILTER
     reader.use(use, united((*given, *items)))
     return True

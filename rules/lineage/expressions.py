@@ -111,12 +111,23 @@ def call(reader: Reader, e: Call, scope: Scope) -> Item:
     functions.used(reader, e.name, e.at)
     arguments = values(reader, e.arguments, scope)
     if e.conditions:  # ORDER BY, FILTER and OVER parts decide which rows count, as a WHERE does
-        reader.use(Use.FILTER, united(values(reader, e.conditions, scope)))
+        for each in e.conditions:
+            _conditional(reader, each, scope)
     if functions.is_built_in(reader, e.name, "count"):
         _counted(reader, e, arguments)
         return computed(NO_SOURCES, "count")
     hazards.of_call(reader, e, arguments)
     return computed(united(arguments), e.name[-1])
+
+
+def _conditional(reader: Reader, e: Expression, scope: Scope, item: Item | None = None) -> None:
+    """Notes what a condition inside an expression tells. `item`: its value where that is known already."""
+    from rules.lineage.conditions import condition, is_simple  # conditions hold expressions and the other way round
+
+    if isinstance(e, Operation) and is_simple(e):
+        condition(reader, e, scope)
+    else:
+        reader.use(Use.FILTER, (item or value(reader, e, scope)).sources)
 
 
 def _counted(reader: Reader, e: Call, arguments: list[Item]) -> None:
@@ -173,20 +184,21 @@ def operation(reader: Reader, e: Operation, scope: Scope) -> Item:
         reader.functions.add(FunctionUse(".".join(e.qualifier), f"operator {e.operator}", FunctionRisk.USER))
     operands = values(reader, e.operands, scope)
     if e.operator == "case":
-        reader.use(Use.FILTER, united(_decisive(e.operands, operands)))
+        for each, item in _decisive(e.operands, operands):
+            _conditional(reader, each, scope, item)
     hazards.of_operation(reader, e, operands)
     sources = united(operands)
     return computed(sources) if sources else CONSTANT
 
 
-def _decisive(written: tuple[Expression, ...], operands: list[Item]) -> list[Item]:
+def _decisive(written: tuple[Expression, ...], operands: list[Item]) -> list[tuple[Expression, Item]]:
     """The operands of a CASE that choose among the others: its test, the WHEN values, the conditions.
 
     The tree lists them flat; where a test cannot be told from a condition, both readings count."""
     first_is_condition = _is_condition(written[0]) or operands[0].type == "boolean" or len(written) < 3
     odd = not first_is_condition and not isinstance(written[1], Literal | Parameter)
     return [
-        item
+        (e, item)
         for position, (e, item) in enumerate(zip(written, operands, strict=True))
         if position == 0 or _is_condition(e) or (odd and position % 2)
     ]

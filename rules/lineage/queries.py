@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rules.facts import Use
 from rules.lineage.common import Common
-from rules.lineage.conditions import condition
+from rules.lineage.conditions import condition, is_constant
 from rules.lineage.expressions import starred, value, values
 from rules.lineage.names import output_name
 from rules.lineage.reader import Reader
@@ -228,10 +228,18 @@ def _values(reader: Reader, q: Values, outer: Scope) -> tuple[Item, ...]:
     rows = [values(reader, row, scope) for row in q.rows]
     if len({len(row) for row in rows}) > 1:
         raise Refused("values", "the rows of VALUES have different lengths", "give every row the same columns")
-    items = tuple(_union(column).named(f"column{i}") for i, column in enumerate(zip(*rows, strict=True), 1))
+    columns = enumerate(zip(zip(*q.rows, strict=True), zip(*rows, strict=True), strict=True), 1)
+    items = tuple(_listed(written, _union(column)).named(f"column{i}") for i, (written, column) in columns)
     reader.use(Use.PROJECT, united(items))
     _finish(reader, q, scope, items)
     return items
+
+
+def _listed(written: Sequence[Expression], column: Item) -> Item:
+    """A column of constants: comparing with it is what IN (constants) does."""
+    if not all(map(is_constant, written)):
+        return column
+    return Item(column.name, column.sources, column.direct, column.type, listed=True)
 
 
 def _union(column: Sequence[Item]) -> Item:

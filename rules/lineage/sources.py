@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
 from rules.lineage import functions, hazards
-from rules.lineage.conditions import condition, merged
+from rules.lineage.conditions import condition, is_constant, merged
 from rules.lineage.expressions import value
 from rules.lineage.reader import Reader
 from rules.lineage.relations import Shape, shape
@@ -115,12 +115,20 @@ def _function_columns(reader: Reader, call: Expression, item: FunctionSource, ar
     result = value(reader, call, around)
     hazards.told(reader, result.sources)  # how many rows come, and whether any
     if isinstance(call, Call) and call.name == ("unnest",) and len(call.arguments) > 1:
-        return [computed(value(reader, a, around).sources, "unnest") for a in call.arguments], False
+        return [_unnested(reader, a, around) for a in call.arguments], False
     names = item.record_columns or _known_columns(reader, call, around)
     if names:
         return [computed(result.sources, n) for n in names], len(names) == 1
     name = item.alias if item.alias and len(item.calls) == 1 else _call_name(call)
+    if isinstance(call, Call) and functions.is_built_in(reader, call.name, "unnest") and len(call.arguments) == 1:
+        return [_unnested(reader, call.arguments[0], around).named(name)], True
     return [computed(result.sources, name)], True
+
+
+def _unnested(reader: Reader, array: Expression, around: Scope) -> Item:
+    """The elements of an array; of a constant or parameter they are a list of constants, as in = ANY (array)."""
+    sources = value(reader, array, around).sources
+    return Item("unnest", sources, not sources, listed=is_constant(array))
 
 
 def _known_columns(reader: Reader, call: Expression, around: Scope) -> tuple[str, ...]:

@@ -44,9 +44,9 @@ class Item:
     `direct`: unchanged from one of `sources` (True also for a value without sources, which changes nothing in a
     union). `mixed`: its values come from different columns, or from constants too, so that comparing them with each
     other tells more than which are equal in one column. `type`: the qualified type name where it is known. `row`: the
-    fields of a row value."""
+    fields of a row value. `listed`: a column of constants that stand in the text (VALUES), or of a parameter."""
 
-    __slots__ = ("direct", "mixed", "name", "row", "sources", "type")
+    __slots__ = ("direct", "listed", "mixed", "name", "row", "sources", "type")
 
     def __init__(
         self,
@@ -56,9 +56,11 @@ class Item:
         type: str | None = None,  # noqa: A002 - the vendor's word
         row: tuple[Item, ...] | None = None,
         mixed: bool = False,
+        listed: bool = False,
     ) -> None:
         self.name = name
         self.mixed = mixed
+        self.listed = listed
         self.sources = sources
         self.direct = direct
         self.type = type
@@ -67,7 +69,7 @@ class Item:
     def named(self, name: str) -> Item:
         if name == self.name:
             return self
-        return Item(name, self.sources, self.direct, self.type, self.row, self.mixed)
+        return Item(name, self.sources, self.direct, self.type, self.row, self.mixed, self.listed)
 
 
 CONSTANT: Final = Item("?column?")
@@ -88,8 +90,12 @@ def computed(sources: Sources, name: str = "?column?", of_type: str | None = Non
 
 def paired(left: Item, right: Item) -> Item:
     """What a set operation or a merged join column yields from two values."""
-    if right is left or not (left.sources or right.sources):
-        return left if right.direct else right.named(left.name)
+    if right is left:
+        return left
+    if not (left.sources or right.sources):
+        if (left.direct, left.listed) == (right.direct, right.listed):
+            return left
+        return Item(left.name, NO_SOURCES, left.direct and right.direct, left.type, left.row)
     sources = left.sources | right.sources
     direct = left.direct and right.direct
     mixed = left.mixed or right.mixed or left.sources != right.sources

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from rules.catalog import Relation as Stored
 from rules.facts import ColumnId, TableUse, Use
+from rules.lineage.always import truth
 from rules.lineage.conditions import condition
 from rules.lineage.expressions import value, values
 from rules.lineage.queries import outputs, query, with_clause
@@ -216,8 +217,8 @@ def _write_scope(reader: Reader, target: Target, sources: Sequence[Any], outer: 
 
 
 def _where(reader: Reader, where: Expression | None, scope: Scope) -> None:
-    """A condition that looks at nothing (`true`, `1 = 1`) is no condition."""
-    if where is None or not condition(reader, where, scope):
+    """A condition that looks at nothing or is always true (`true`, `1 = 1`, `id = id`) is no condition."""
+    if where is None or not condition(reader, where, scope) or truth(where):
         reader.has_where = False
 
 
@@ -278,7 +279,8 @@ def _merge(reader: Reader, w: Merge, outer: Scope) -> tuple[Item, ...]:
     watch = _Watch(reader)
     sources, _ = bring(reader, w.source, [], outer)
     scope = Scope([target.entry, *sources], outer, outer.common)
-    condition(reader, w.on, scope, join=True)
+    if (not condition(reader, w.on, scope, join=True) or truth(w.on)) and not all(a.condition for a in w.actions):
+        reader.has_where = False
     for action in w.actions:
         _action(reader, action, target, scope)
     items = _returning(reader, w, target, scope)

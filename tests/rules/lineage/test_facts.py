@@ -149,3 +149,19 @@ def _facts(sql: str, catalog: Catalog, path: tuple[str, ...]) -> Facts:
 
 def _schemas(sql: str, catalog: Catalog, path: tuple[str, ...]) -> set[str]:
     return {use.table[0] for use in _facts(sql, catalog, path).tables}
+
+
+@pytest.mark.parametrize(
+    ("sql", "has_where"),
+    [
+        ("DELETE FROM orders WHERE id = id", False),
+        ("UPDATE orders SET note = 'x' WHERE id IS NOT NULL OR true", False),
+        ("WITH x AS (DELETE FROM orders WHERE 'a' = 'a' RETURNING id) SELECT * FROM x", False),
+        ("DELETE FROM orders WHERE id = 1", True),
+        ("MERGE INTO orders o USING customers c ON true WHEN MATCHED THEN DELETE", False),
+        ("MERGE INTO orders o USING customers c ON true WHEN MATCHED AND o.id = 1 THEN DELETE", True),
+        ("MERGE INTO orders o USING customers c ON o.id = c.id WHEN MATCHED THEN DELETE", True),
+    ],
+)
+def test_a_where_that_chooses_no_rows_is_none(sql: str, has_where: bool) -> None:
+    assert shop.found(sql).has_where is has_where
