@@ -15,6 +15,7 @@ from rules.catalog import Catalog, Column, Function, Relation, Type
 from rules.lineage.output import output_names
 from rules.postgres.grammar import parse_tree
 from rules.postgres.nodes import Refused
+from rules.postgres.system_catalogs import system_relations
 from rules.postgres.types import BUILT_IN_TYPES, TYPE_NAMES
 
 Node: TypeAlias = dict[str, Any]
@@ -80,7 +81,7 @@ class _Builder:
     def catalog(self, version: str) -> Catalog:
         return Catalog(
             version=version,
-            relations=tuple(self.relations.values()),
+            relations=(*system_relations(), *self.relations.values()),
             functions=tuple(self.functions),
             types=(*BUILT_IN_TYPES, *self.types.values()),
             schemas=frozenset(self.schemas),

@@ -7,7 +7,11 @@ query texts (pg_stat_activity, pg_stat_ssl, pg_prepared_xacts) and the server's 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
+
+from rules.catalog import Column, Relation
+from rules.postgres.system_columns import SYSTEM_COLUMNS
 
 _STRUCTURE: Final = """
 pg_aggregate pg_am pg_amop pg_amproc pg_attrdef pg_attribute pg_auth_members pg_cast pg_class pg_collation
@@ -55,3 +59,15 @@ _READABLE: Final[dict[str, frozenset[str]]] = {
 def readable(schema: str, name: str) -> bool:
     """Whether the system catalog may be read without a rule. False for every name not on the lists."""
     return name in _READABLE.get(schema, ())
+
+
+@cache
+def system_relations() -> tuple[Relation, ...]:
+    """The readable system catalogs with the columns of all supported versions, for catalogs that are made of DDL. Their
+    OIDs are made up, below those of users' relations; types are left out."""
+    entries = [entry.split() for entry in SYSTEM_COLUMNS.split(";") if entry.strip()]
+    return tuple(_relation(oid, *entry) for oid, entry in enumerate(entries, 1))
+
+
+def _relation(oid: int, schema: str, name: str, kind: str, *columns: str) -> Relation:
+    return Relation(oid, schema, name, kind, tuple(Column(c, number, "") for number, c in enumerate(columns, 1)))

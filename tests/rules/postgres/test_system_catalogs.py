@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from rules.postgres.system_catalogs import readable
+from rules.lineage import facts
+from rules.postgres import read
+from rules.postgres.ddl import catalog_from_ddl
+from rules.postgres.system_catalogs import readable, system_relations
 
 ASKED_FOR = "pg_class pg_attribute pg_type pg_namespace pg_constraint pg_index pg_proc pg_enum pg_settings pg_roles"
 SECRET = (
@@ -34,3 +37,27 @@ def test_information_schema() -> None:
 
 def test_other_schemas_are_no_system_catalogs() -> None:
     assert not readable("public", "pg_class")
+
+
+@pytest.mark.parametrize(
+    ("sql", "columns"),
+    [
+        ("select relname from pg_class where relkind = 'r'", 1),
+        ("select table_schema, table_name from information_schema.tables", 2),
+        ("select * from pg_catalog.pg_namespace", 4),
+        ("select a.attname, t.typname from pg_attribute a join pg_type t on t.oid = a.atttypid", 2),
+    ],
+)
+def test_a_catalog_made_of_ddl_knows_the_system_catalogs(sql: str, columns: int) -> None:
+    found = read(sql)
+    assert isinstance(found, tuple)
+    known = facts(found[0], catalog_from_ddl("create table t (a int)"), ("pg_catalog", "public"))
+    assert (known.problem, known.missing) == (None, ())
+    assert known.outputs is not None
+    assert len(known.outputs) == columns
+
+
+def test_every_system_relation_can_be_read_without_a_rule() -> None:
+    assert len(system_relations()) > 150
+    assert all(readable(relation.schema, relation.name) and relation.columns for relation in system_relations())
+    assert max(relation.oid for relation in system_relations()) < 10_000
