@@ -37,7 +37,10 @@ _NAMES: Final[dict[FunctionRisk, str]] = {
         pg_show_replication_origin_status pg_stat_get_activity pg_stat_get_replication_slot pg_stat_get_subscription
         pg_stat_get_wal_receiver pg_stat_get_wal_senders pg_stop_making_pinned_objects pg_sync_replication_slots
         pg_wal_replay_pause pg_wal_replay_resume pg_xlog_replay_pause pg_xlog_replay_resume pg_wal_summary_contents
-        pg_available_wal_summaries pg_get_wal_summarizer_state""",
+        pg_available_wal_summaries pg_get_wal_summarizer_state fmgr_c_validator fmgr_internal_validator
+        fmgr_sql_validator plpgsql_validator postgresql_fdw_validator pg_ddl_command_send
+        pg_dependencies_send pg_mcv_list_send pg_ndistinct_send brin_bloom_summary_send
+        brin_minmax_multi_summary_send""",
 }
 
 #: Names by how they begin.
