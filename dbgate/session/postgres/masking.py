@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from protocols.postgres import oids, values
@@ -125,10 +126,48 @@ def _is_user_text(type_oid: int, catalog: Catalog) -> bool:
 
 
 def _text(mask: Mask, type_oid: int, wire_format: int, key: bytes) -> CellMasker:
-    def masked(cell: bytes) -> bytes:
+    """Most cells are short ASCII, where a character is a byte; the others are masked as text."""
+    short = _ON_BYTES.get(mask.kind)
+
+    def any_text(cell: bytes) -> bytes:
         return mask_text(mask, str(cell, "utf-8", "replace"), key).encode()
 
+    return short(mask.keep, any_text) if short else any_text
+
+
+def _keep_last(keep: int, any_text: CellMasker) -> CellMasker:
+    def masked(cell: bytes) -> bytes | None:
+        hidden = len(cell) - keep
+        return STARS[hidden] + cell[hidden:] if 0 < hidden < LONGEST_STARS and cell.isascii() else any_text(cell)
+
     return masked
+
+
+def _keep_first(keep: int, any_text: CellMasker) -> CellMasker:
+    def masked(cell: bytes) -> bytes | None:
+        hidden = len(cell) - keep
+        return cell[:keep] + STARS[hidden] if 0 < hidden < LONGEST_STARS and cell.isascii() else any_text(cell)
+
+    return masked
+
+
+def _email(keep: int, any_text: CellMasker) -> CellMasker:
+    def masked(cell: bytes) -> bytes | None:
+        local, at, domain = cell.rpartition(b"@")
+        if not at or not cell.isascii():
+            return any_text(cell)
+        return (local[:1] if len(local) > 1 else b"") + b"***@" + domain
+
+    return masked
+
+
+LONGEST_STARS: Final = 256
+STARS: Final = tuple(b"*" * length for length in range(LONGEST_STARS))
+_ON_BYTES: Final[dict[MaskKind, Callable[[int, CellMasker], CellMasker]]] = {
+    MaskKind.KEEP_LAST: _keep_last,
+    MaskKind.KEEP_FIRST: _keep_first,
+    MaskKind.EMAIL: _email,
+}
 
 
 def _json(mask: Mask, type_oid: int, wire_format: int, key: bytes) -> CellMasker:
