@@ -79,6 +79,16 @@ def received(place: Place, steps: tuple[bytes, ...]) -> bytes:
     return bytes(client.received)
 
 
+def without_words(data: bytes) -> list[tuple[str, bytes]]:
+    """Kinds and payloads; of an error the kind alone, since the gate drops what tells of the server's source."""
+    at, found = 0, []
+    while at < len(data):
+        end = at + 1 + int.from_bytes(data[at + 1 : at + 5])
+        found.append((chr(data[at]), b"" if data[at : at + 1] == b"E" else data[at + 5 : end]))
+        at = end
+    return found
+
+
 def run(statement: str, name: str = "", portal: str = "") -> bytes:
     return parse(statement, name) + bind(name, portal) + execute(portal)
 
@@ -361,6 +371,30 @@ ATTEMPTS: dict[str, tuple[bytes, tuple[bytes, ...]]] = {
         (BEGIN, query(f"DECLARE c CURSOR WITH HOLD FOR {SECRET}"), query("COMMIT"), query("FETCH ALL FROM c")),
     ),
 }
+
+
+NAMES_IT = "SELECT name FROM customers ORDER BY id LIMIT 1"
+TO_PUBLIC = "SET search_path = public"
+#: the path moves in between: the gate asks the server for it, and nothing of that may be seen
+UNSEEN: dict[str, tuple[bytes, ...]] = {
+    "the unnamed statement": (parse(TO_PUBLIC, "s") + parse(NAMES_IT) + SYNC, bind("s") + execute() + SYNC),
+    "the unnamed portal": (
+        BEGIN,
+        parse(TO_PUBLIC, "s") + parse(NAMES_IT) + bind() + SYNC,
+        bind("s", "p") + execute("p") + SYNC,
+        execute() + SYNC,
+    ),
+    "a transaction that fails": (BEGIN, query(TO_PUBLIC), query("SELECT 1/0"), query("ROLLBACK"), query(NAMES_IT)),
+    "pipelined": (query(TO_PUBLIC) + query(NAMES_IT) + run(NAMES_IT) + SYNC + query("SELECT 1"),),
+    "a savepoint": (BEGIN, query("SAVEPOINT v"), query("SET LOCAL search_path = open"), query("ROLLBACK TO v")),
+    "statements": (query(TO_PUBLIC), query("SELECT name FROM pg_prepared_statements")),
+}
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+def test_the_gates_own_question_changes_nothing(gate: Gate, direct: Place, name: str) -> None:
+    steps = (*UNSEEN[name], bind() + execute() + SYNC)
+    assert without_words(received(gate_place(gate, "names"), steps)) == without_words(received(direct, steps))
 
 
 @pytest.mark.parametrize("name", ATTEMPTS)

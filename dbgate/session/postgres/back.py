@@ -6,11 +6,10 @@ for, which portal sends rows, whether a transaction is open.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, TypeVar
 
+from dbgate.session.postgres.asking import swallow_own, take_path
 from dbgate.session.postgres.deciding import effective
 from dbgate.session.postgres.masking import PASS
 from dbgate.session.postgres.registry import Portal, Prepared
@@ -60,12 +59,16 @@ def swallow(entry: Entry[Asked], splice: Splice, start: int, end: int) -> None:
 
 def on_parse_complete(state: State, splice: Splice, start: int, end: int) -> None:
     entry, _ = state.ledger.step(ord("1"))
+    if swallow_own(entry, splice, start, end):
+        return
     asked = as_promised(entry, AskedParse)
     state.names.statements[asked.name] = asked.prepared
 
 
 def on_bind_complete(state: State, splice: Splice, start: int, end: int) -> None:
     entry, _ = state.ledger.step(ord("2"))
+    if swallow_own(entry, splice, start, end):
+        return
     asked = as_promised(entry, AskedBind)
     prepared = state.names.statements.get(asked.statement)
     if prepared is not None:
@@ -77,6 +80,8 @@ def on_bind_complete(state: State, splice: Splice, start: int, end: int) -> None
 
 def on_close_complete(state: State, splice: Splice, start: int, end: int) -> None:
     entry, _ = state.ledger.step(ord("3"))
+    if swallow_own(entry, splice, start, end):
+        return
     asked = as_promised(entry, AskedClose)
     names: dict[str, Prepared] | dict[str, Portal]
     names = state.names.statements if asked.target == ord("S") else state.names.portals
@@ -106,8 +111,6 @@ def on_row_description(state: State, splice: Splice, start: int, end: int) -> No
     entry, _ = state.ledger.step(ord("T"))
     swallow(entry, splice, start, end)
     asked = entry.subject
-    if isinstance(asked, AskedPath):
-        return
     fields = read_fields(payload(splice, start, end)) if state.watched else ()
     if isinstance(asked, AskedQuery):
         open_query_stream(state, asked, fields)
@@ -211,24 +214,6 @@ def on_ready(state: State, splice: Splice, start: int, end: int) -> None:
     elif isinstance(asked, AskedPath):
         take_path(state, asked.answer)
     settle(state)
-
-
-def take_path(state: State, answer: str) -> None:
-    """The answer to the gate's own question; without one (the transaction had failed) it will be asked again."""
-    state.phase = Phase.OPEN
-    if answer:
-        state.path_dirty = False
-        state.login = replace(state.login, search_path=read_schemas(answer))
-        state.use(state.policy)
-
-
-def read_schemas(array: str) -> tuple[str, ...]:
-    """A name[] in its text form, `{pg_catalog,"My Schema"}` (documentation, "Array Input and Output Syntax")."""
-    found = ARRAY_ITEM.findall(array[1:-1])
-    return tuple(quoted.replace('\\"', '"').replace("\\\\", "\\") if quoted else bare for quoted, bare in found)
-
-
-ARRAY_ITEM: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,"]+)')
 
 
 def settle(state: State) -> None:

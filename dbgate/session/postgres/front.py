@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from dbgate.session.postgres.asking import NO_STATEMENT, require_unreserved
 from dbgate.session.postgres.deciding import (
     LASTING_KINDS,
     PATH_MOVED,
@@ -58,8 +59,6 @@ from rules.tree import Carrier, CarrierKind
 #: No SQL, whatever the server's version: stands in for a refused text.
 NO_SQL: Final = "dbgate refused this statement"
 FLUSH: Final = frontend.Flush().encode()
-#: No client can have prepared it: the name holds a character that the gate takes from no one.
-NO_STATEMENT: Final = "dbgate\x01refused"
 
 Handler = Callable[[State, Splice, int, int], bool]
 
@@ -107,8 +106,7 @@ def substitute_query(state: State, refusal: Refusal) -> bytes:
 def on_parse(state: State, splice: Splice, start: int, end: int) -> bool:
     sent_name, text, _ = frontend.read_parse(splice.buffer, start + HEADER_SIZE, end)
     name = server_name(sent_name)
-    if name == NO_STATEMENT:
-        raise PeerError("this statement name is the gate's own")
+    require_unreserved(name, "statement")
     decision = decide_one(state, text)
     if decision is None:
         return False
@@ -137,6 +135,7 @@ def on_bind(state: State, splice: Splice, start: int, end: int) -> bool:
     payload = start + HEADER_SIZE
     sent_portal, sent_name = frontend.read_bind_names(splice.buffer, payload, end)
     portal, name = server_name(sent_portal), server_name(sent_name)
+    require_unreserved(portal, "portal")
     if awaits_name(state, Carrier(CarrierKind.STATEMENT, name)) or awaits_catalog(state):
         return False
     state.retried = False
@@ -326,8 +325,10 @@ def await_replies(state: State, kind: int, splice: Splice, end: int) -> None:
 
 
 def await_quiet(state: State) -> None:
-    """After a Query or Sync that may have moved the search path the client waits, so that the gate can ask for it."""
-    if state.watched and state.phase is Phase.OPEN and not state.ledger.skipping:
+    """After a Query or Sync that may have moved the search path the client waits, so that the gate can ask for it.
+
+    The Sync of an open batch is still to come: only then does the server send all replies, and may be asked."""
+    if state.watched and state.phase is Phase.OPEN and not state.ledger.skipping and not state.ledger.open_batch:
         state.phase = Phase.AWAITS_QUIET
 
 

@@ -17,18 +17,18 @@ from typing import Final
 
 from dbgate.session.outcome import Outcome
 from dbgate.session.postgres import back, front, steady
+from dbgate.session.postgres.asking import ask_path, may_ask
 from dbgate.session.postgres.elsewhere import take_answer
 from dbgate.session.postgres.inbox import Inbox
 from dbgate.session.postgres.login import Limits, SessionLogin
 from dbgate.session.postgres.results import current_stream
 from dbgate.session.postgres.runs import Book
 from dbgate.session.postgres.splice import Splice
-from dbgate.session.postgres.state import AskedPath, FatalError, MakeContext, Phase, State, Stream
+from dbgate.session.postgres.state import FatalError, MakeContext, Phase, State, Stream
 from dbgate.session.postgres.texts import fatal_message
 from protocols.errors import PeerError
 from protocols.postgres import frontend
 from protocols.postgres.frames import HEADER, HEADER_SIZE, LENGTH_SIZE, bad_length
-from protocols.postgres.ledger import Answer, Ask
 from protocols.postgres.rows import count_rows
 from rules.decision import Decision
 from rules.policy import Policy
@@ -36,8 +36,6 @@ from rules.policy import Policy
 ROW: Final = ord("D")
 COPY_DATA: Final = ord("d")
 TERMINATE: Final = frontend.Terminate().encode()
-#: The effective schemas, temporary and implicit ones included, in order.
-ASK_PATH: Final = frontend.Query("SELECT pg_catalog.current_schemas(true)").encode()
 
 
 class PostgresSession:
@@ -290,14 +288,12 @@ class PostgresSession:
         return state.outcome(to_client)
 
     def _ask_path(self, to_client: bytes) -> Outcome:
-        """A failed transaction, and a batch whose rest is skipped, answer nothing: the question waits for their end."""
+        """Where nothing can be asked now, the question waits for the next Query or Sync."""
         state = self._state
-        if state.status == ord("E") or state.ledger.skipping:
-            state.phase = Phase.OPEN
-            return self._resume(to_client)
-        state.phase = Phase.AWAITS_PATH
-        state.ledger.expect(Ask.QUERY, Answer.SWALLOW, AskedPath())
-        return state.outcome(to_client, ASK_PATH)
+        if may_ask(state):
+            return state.outcome(to_client, ask_path(state))
+        state.phase = Phase.OPEN
+        return self._resume(to_client)
 
     def _end_wait(self, phase: Phase) -> Outcome:
         if self._state.phase is not phase:

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from dbgate.session.outcome import CatalogChanged, CloseSession, RefreshCatalog
+from dbgate.session.postgres.asking import ASK_PATH
 from dbgate.session.postgres.login import Limits
-from dbgate.session.postgres.session import ASK_PATH, TERMINATE, PostgresSession
+from dbgate.session.postgres.session import TERMINATE, PostgresSession
 from protocols.postgres import backend, frontend
 from protocols.postgres.backend import TransactionStatus
 from protocols.postgres.frames import HEADER_SIZE, split

@@ -1,0 +1,98 @@
+"""The gate's own question for the search path: the client's names, batches and replies are as if nobody had asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from dbgate.session.postgres.asking import ASK_PATH, OWN_NAME, RESERVED, read_schemas
+from protocols.postgres import backend, frontend
+from tests.dbgate.session.fakes import new_session
+from tests.dbgate.session.model_server import ModelServer
+from tests.dbgate.session.test_session import SYNC, decoded, exchange, only_error, query
+
+RUN = frontend.Bind("", "").encode() + frontend.Execute("").encode()
+MOVE = frontend.Parse("s", "SET search_path").encode() + SYNC
+RUN_MOVE = frontend.Bind("p", "s").encode() + frontend.Execute("p").encode()
+
+
+def names(data: bytes) -> list[str]:
+    return [type(message).__name__ for message in decoded(data)]
+
+
+def test_the_unnamed_statement_outlives_the_question() -> None:
+    session, server = new_session(), ModelServer()
+    exchange(session, server, MOVE + frontend.Parse("", "SELECT 1").encode() + SYNC)
+    assert names(exchange(session, server, RUN_MOVE + SYNC)) == ["BindComplete", "CommandComplete", "ReadyForQuery"]
+    assert any("current_schemas" in sql for sql in server.ran)
+    replies = ["BindComplete", "DataRow", "CommandComplete", "ReadyForQuery"]
+    assert names(exchange(session, server, RUN + SYNC)) == replies
+    assert OWN_NAME not in server.statements
+    assert session.idle
+
+
+def test_the_unnamed_portal_outlives_the_question() -> None:
+    session, server = new_session(), ModelServer()
+    exchange(session, server, query("BEGIN") + MOVE)
+    exchange(session, server, frontend.Parse("", "SELECT 1").encode() + frontend.Bind("", "").encode() + SYNC)
+    exchange(session, server, RUN_MOVE + SYNC)
+    moved_since = exchange(session, server, frontend.Execute("").encode() + SYNC)
+    assert names(moved_since) == ["DataRow", "CommandComplete", "ReadyForQuery"]
+    assert OWN_NAME not in server.portals
+
+
+def test_a_question_that_fails_half_way_is_asked_again() -> None:
+    session, server = new_session(), ModelServer()
+    outcome = session.client_sent(query("SET search_path"), 0)
+    asked = session.upstream_sent(server.receive(outcome.to_upstream), 0)
+    assert asked.to_upstream == ASK_PATH
+    server.receive(frontend.Parse(OWN_NAME, "SELECT current_schemas").encode())  # as far as it got
+    told = backend.CloseComplete().encode() * 2 + backend.ParseComplete().encode()
+    told += backend.error("ERROR", "57014", "canceling statement").encode() + server.receive(SYNC)
+    failed = session.upstream_sent(told, 0)
+    assert (failed.to_client, failed.hold_client) == (b"", False)
+    assert "search-path" in (only_error(exchange(session, server, query("SELECT 1"))).get("D") or "")
+    assert names(exchange(session, server, query("SELECT 1")))[-1] == "ReadyForQuery"
+    assert server.ran[-1] == "SELECT 1"
+    assert not server.statements
+
+
+def test_an_open_batch_is_not_ended_by_the_question() -> None:
+    session, server = new_session(), ModelServer()
+    exchange(session, server, MOVE)
+    copy = frontend.Parse("c", "COPY t FROM STDIN").encode() + frontend.Bind("", "c").encode()
+    session.client_sent(copy + frontend.Execute("").encode(), 0)
+    described = backend.ParseComplete().encode() + backend.ParameterDescription(()).encode() + backend.NoData().encode()
+    session.upstream_sent(described + backend.BindComplete().encode() + backend.CopyInResponse(0, (0,)).encode(), 0)
+    session._state.path_dirty = True  # as a function called by a column's default may have made it
+    assert not session.client_sent(frontend.CopyDone().encode(), 0).hold_client
+    copied = session.upstream_sent(backend.CommandComplete("COPY 1").encode(), 0)
+    assert copied.to_upstream == b""
+    ended = session.client_sent(SYNC, 0)
+    assert (ended.to_upstream, ended.hold_client) == (SYNC, True)
+    assert session.upstream_sent(server.receive(SYNC), 0).to_upstream == ASK_PATH
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        frontend.Parse(OWN_NAME, "SELECT 1"),
+        frontend.Parse(RESERVED, "SELECT 1"),
+        frontend.Bind(OWN_NAME, ""),
+    ],
+)
+def test_the_gates_own_names_are_taken_from_nobody(message: frontend.FrontendMessage) -> None:
+    outcome = new_session().client_sent(message.encode(), 0)
+    assert only_error(outcome.to_client).get("C") == "08P01"
+
+
+@pytest.mark.parametrize(
+    ("array", "schemas"),
+    [
+        ("{pg_catalog,public}", ("pg_catalog", "public")),
+        ('{pg_catalog,"My Schema"}', ("pg_catalog", "My Schema")),
+        (r'{"a\"b","c\\d"}', ('a"b', "c\\d")),
+        ("{}", ()),
+    ],
+)
+def test_the_answer_is_an_array_of_names(array: str, schemas: tuple[str, ...]) -> None:
+    assert read_schemas(array) == schemas
