@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from dbgate.session.postgres.asking import swallow_own, take_path
-from dbgate.session.postgres.deciding import effective
 from dbgate.session.postgres.masking import PASS
+from dbgate.session.postgres.naming import effective
 from dbgate.session.postgres.registry import Portal, Prepared
 from dbgate.session.postgres.results import note_shape, open_query_stream, read_fields
 from dbgate.session.postgres.runs import NOT_RUN

@@ -14,25 +14,12 @@ from collections.abc import Callable
 from typing import Final
 
 from dbgate.session.postgres.asking import NO_STATEMENT, require_unreserved
-from dbgate.session.postgres.deciding import (
-    LASTING_KINDS,
-    PATH_MOVED,
-    awaits_catalog,
-    awaits_name,
-    behind_name,
-    decide,
-    decide_one,
-    find_named,
-    fresh,
-    is_stale,
-    note_effects,
-    note_sent,
-    redecide,
-    redecide_open,
-    refuse,
-    refused,
-)
+from dbgate.session.postgres.deciding import decide, decide_one
 from dbgate.session.postgres.elsewhere import Waits, forget_answers
+from dbgate.session.postgres.freshness import awaits_catalog, fresh, is_stale, note_effects
+from dbgate.session.postgres.naming import awaits_name, behind_name, find_named, note_sent
+from dbgate.session.postgres.redeciding import LASTING_KINDS, redecide, redecide_open
+from dbgate.session.postgres.refusals import PATH_MOVED, refuse, refused
 from dbgate.session.postgres.registry import Prepared, server_name
 from dbgate.session.postgres.runs import Running
 from dbgate.session.postgres.splice import Splice

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from dbgate.session.postgres.deciding import behind_portal, effective
 from dbgate.session.postgres.masking import PASS, Mismatch, RowPlan, ShapeError, plan_rows
+from dbgate.session.postgres.naming import behind_portal, effective
 from dbgate.session.postgres.runs import Run
 from dbgate.session.postgres.state import AskedExecute, AskedPath, AskedQuery, FatalError, State, Stream
 from protocols.errors import PeerError

@@ -19,9 +19,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from dbgate.session.postgres.deciding import note_sent
 from dbgate.session.postgres.masking import PASS, ShapeError, plan_rows
 from dbgate.session.postgres.memory import Form, Known, Pending
+from dbgate.session.postgres.naming import note_sent
 from dbgate.session.postgres.registry import Portal, Prepared
 from dbgate.session.postgres.results import read_fields
 from dbgate.session.postgres.runs import Running
