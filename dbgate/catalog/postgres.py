@@ -2,15 +2,23 @@
 
 All queries run in one REPEATABLE READ READ ONLY transaction with an empty search_path, so that format_type and
 pg_get_viewdef qualify every name that is not built in, and so that all of them see the same moment.
+
+The first of them asks the server for a fingerprint of what the others would return, which is the catalog's version:
+most readings end there, as nothing has changed. When something has, thousands of tables are worked through in slices,
+and the event loop's other work goes on in between.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Final, TypeAlias
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from typing import Final, TypeAlias, TypeVar
 
 from rules.catalog import Catalog, Column, Function, Relation, Type
+
+T = TypeVar("T")
+Item = TypeVar("Item")
 
 Row: TypeAlias = tuple[str | None, ...]
 Query: TypeAlias = Callable[[str], Awaitable[list[Row]]]
@@ -78,17 +86,52 @@ QUERIES: Final[dict[str, str]] = {
 """Name -> SQL text; `build` takes the rows of each under the same name."""
 
 
-async def read_catalog(query: Query) -> Catalog:
-    """The database's catalog at one moment. Whatever `query` raises passes through, after a ROLLBACK."""
+#: A digest of one query's rows, sorted; sha256 as the md5 of the server may be forbidden (FIPS).
+_DIGEST: Final = """
+SELECT '<name>', pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
+  pg_catalog.string_agg(q.line, E'\\n' ORDER BY q.line COLLATE "C"), 'UTF8')), 'hex')
+FROM (SELECT found::text AS line FROM (<query>) found) q"""
+
+FINGERPRINT: Final = " UNION ALL ".join(
+    _DIGEST.replace("<name>", name).replace("<query>", text) for name, text in QUERIES.items()
+)
+"""One row for each of QUERIES: its name, and a digest of its rows (NULL: it has none)."""
+
+
+async def read_catalog(query: Query, known: Catalog | None = None) -> Catalog:
+    """The database's catalog at one moment; `known` itself when it still holds.
+
+    Whatever `query` raises passes through, after a ROLLBACK."""
     await query(BEGIN)
     try:
         await query(SETTINGS)
-        rows = {name: await query(text) for name, text in QUERIES.items()}
+        version = fingerprint(await query(FINGERPRINT))
+        same = known is not None and known.version == version
+        rows = {} if same else {name: await query(text) for name, text in QUERIES.items()}
     except BaseException:
         await query(ROLLBACK)
         raise
     await query(COMMIT)
-    return build(rows)
+    return known if known is not None and same else await _build_in_slices(rows, version)
+
+
+def fingerprint(rows: Iterable[Row]) -> str:
+    """The version of a catalog for the rows of FINGERPRINT: the same for the same contents, whoever reads them."""
+    found = hashlib.sha256()
+    for name, digest in sorted((_text(name), _text(digest)) for name, digest in rows):
+        found.update(f"{name} {digest}\n".encode())
+    return found.hexdigest()[:32]
+
+
+async def _build_in_slices(rows: Mapping[str, list[Row]], version: str) -> Catalog:
+    steps = _build(rows, version)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            catalog: Catalog = end.value
+            return catalog
+        await asyncio.sleep(0)
 
 
 async def default_search_path(query: Query) -> tuple[str, ...]:
@@ -100,36 +143,55 @@ async def default_search_path(query: Query) -> tuple[str, ...]:
 # ---------------------------------------------------------------- rows -> values
 
 
-def build(rows: Mapping[str, list[Row]]) -> Catalog:
-    """The catalog that the rows of QUERIES describe; its version is a digest of them."""
+def build(rows: Mapping[str, list[Row]], version: str) -> Catalog:
+    """The catalog that the rows of QUERIES describe."""
+    steps = _build(rows, version)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            catalog: Catalog = end.value
+            return catalog
+
+
+#: a generator that stops every now and then, so that its driver can let others run
+Steps: TypeAlias = Generator[None, None, T]
+
+
+def _build(rows: Mapping[str, list[Row]], version: str) -> Steps[Catalog]:
     printed = {_number(r[0]): _text(r[6]) for r in rows["types"]}
-    columns = _columns(rows["columns"], printed)
-    names = {oid: tuple(c.name for c in found) for oid, found in columns.items()}
-    functions = _functions(rows, printed, names)
-    version, *_ = rows["server"][0]
+    yield
+    columns = yield from _columns(rows["columns"], printed)
+    relations = yield from _relations(rows, columns)
+    types = yield from _types(rows)
+    functions = yield from _functions(rows, printed, columns)
+    server_version, *_ = rows["server"][0]
     return Catalog(
-        version=digest(rows),
-        relations=_relations(rows, columns),
+        version=version,
+        relations=relations,
         functions=tuple(f for f in functions if f.schema not in _SYSTEM),
-        types=_types(rows),
+        types=types,
         schemas=frozenset(_text(r[0]) for r in rows["schemas"]),
         user_operators=frozenset(_text(r[0]) for r in rows["operators"]),
         user_casts=frozenset((_number(r[0]), _number(r[1])) for r in rows["casts"]),
-        server_version=_number(version),
+        server_version=_number(server_version),
         built_in_functions=_by_name(f for f in functions if f.schema == "pg_catalog" and f.result_columns),
     )
 
 
 _SYSTEM: Final = frozenset({"pg_catalog", "information_schema"})
 
+#: rows of one slice: some 5 ms of work
+_SLICE: Final = 500
 
-def digest(rows: Mapping[str, list[Row]]) -> str:
-    """The same contents give the same version, whatever order the server returned them in."""
-    found = hashlib.sha256()
-    for name in sorted(rows):
-        for line in sorted(repr(row) for row in rows[name]):
-            found.update(f"{name}\0{line}\n".encode())
-    return found.hexdigest()[:32]
+
+def _in_slices(rows: Iterable[Item], work: Callable[[Item], T]) -> Steps[tuple[T, ...]]:
+    found: list[T] = []
+    for number, row in enumerate(rows, 1):
+        found.append(work(row))
+        if not number % _SLICE:
+            yield
+    return tuple(found)
 
 
 def _text(value: str | None) -> str:
@@ -147,17 +209,26 @@ def _grouped(rows: Iterable[Row]) -> dict[int, list[Row]]:
     return found
 
 
-def _columns(rows: list[Row], printed: Mapping[int, str]) -> dict[int, tuple[Column, ...]]:
-    return {
-        oid: tuple(Column(_text(n), _number(a), printed.get(_number(t), ""), _number(t)) for _, n, a, t in found)
-        for oid, found in _grouped(rows).items()
-    }
+def _columns(rows: list[Row], printed: Mapping[int, str]) -> Steps[dict[int, tuple[Column, ...]]]:
+    def column(row: Row) -> tuple[int, Column]:
+        relation, name, number, type_oid = row
+        oid = _number(type_oid)
+        return _number(relation), Column(_text(name), _number(number), printed.get(oid, ""), oid)
+
+    made = yield from _in_slices(rows, column)
+    found: dict[int, list[Column]] = {}
+    for relation, each in made:
+        found.setdefault(relation, []).append(each)
+    yield
+    return {oid: tuple(columns) for oid, columns in found.items()}
 
 
-def _relations(rows: Mapping[str, list[Row]], columns: Mapping[int, tuple[Column, ...]]) -> tuple[Relation, ...]:
+def _relations(rows: Mapping[str, list[Row]], columns: Mapping[int, tuple[Column, ...]]) -> Steps[tuple[Relation, ...]]:
     parents = _grouped(rows["parents"])
-    return tuple(
-        Relation(
+
+    def relation(row: Row) -> Relation:
+        oid, schema, name, kind, definition, triggers = row
+        return Relation(
             _number(oid),
             _text(schema),
             _text(name),
@@ -167,14 +238,16 @@ def _relations(rows: Mapping[str, list[Row]], columns: Mapping[int, tuple[Column
             tuple(_number(p[1]) for p in parents.get(_number(oid), ())),
             triggers == "t",
         )
-        for oid, schema, name, kind, definition, triggers in rows["relations"]
-    )
+
+    return _in_slices(rows["relations"], relation)
 
 
-def _types(rows: Mapping[str, list[Row]]) -> tuple[Type, ...]:
+def _types(rows: Mapping[str, list[Row]]) -> Steps[tuple[Type, ...]]:
     labels = _grouped(rows["labels"])
-    return tuple(
-        Type(
+
+    def type_of(row: Row) -> Type:
+        oid, schema, name, kind, category, element, _ = row
+        return Type(
             _number(oid),
             _text(schema),
             _text(name),
@@ -183,19 +256,19 @@ def _types(rows: Mapping[str, list[Row]]) -> tuple[Type, ...]:
             _number(element),
             tuple(_text(label) for _, label in labels.get(_number(oid), ())),
         )
-        for oid, schema, name, kind, category, element, _ in rows["types"]
-    )
+
+    return _in_slices(rows["types"], type_of)
 
 
 def _functions(
-    rows: Mapping[str, list[Row]], printed: Mapping[int, str], names: Mapping[int, tuple[str, ...]]
-) -> tuple[Function, ...]:
+    rows: Mapping[str, list[Row]], printed: Mapping[int, str], columns: Mapping[int, tuple[Column, ...]]
+) -> Steps[tuple[Function, ...]]:
     results = _grouped(rows["results"])
-    return tuple(_function(row, printed, names, results) for row in rows["functions"])
+    return _in_slices(rows["functions"], lambda row: _function(row, printed, columns, results))
 
 
 def _function(
-    row: Row, printed: Mapping[int, str], names: Mapping[int, tuple[str, ...]], results: Mapping[int, list[Row]]
+    row: Row, printed: Mapping[int, str], columns: Mapping[int, tuple[Column, ...]], results: Mapping[int, list[Row]]
 ) -> Function:
     oid, schema, name, kind, arguments, result, returns_set, relation = row
     listed = _result_names([_text(r[1]) for r in results.get(_number(oid), ())])
@@ -206,7 +279,7 @@ def _function(
         _text(kind),
         tuple(printed.get(int(a), "") for a in _text(arguments).split()),
         printed.get(_number(result), ""),
-        listed or names.get(_number(relation), ()),
+        listed or tuple(column.name for column in columns.get(_number(relation), ())),
         returns_set == "t",
     )
 

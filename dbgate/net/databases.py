@@ -36,7 +36,8 @@ READ_TIME = 60.0
 NO_LONGER_SERVED = "the gate no longer serves this database"
 
 Query = Callable[[str], Awaitable[list[Row]]]
-ReadCatalog = Callable[[Query], Awaitable[Catalog]]
+ReadCatalog = Callable[[Query, Catalog | None], Awaitable[Catalog]]
+"""Is given what was read last, and may return that when it still holds."""
 BuildPolicy = Callable[[Rulebook, Catalog], Policy]
 
 
@@ -231,7 +232,7 @@ class LiveDatabase:
         return await self._read_over(self._connection)
 
     async def _read_over(self, connection: UpstreamConnection) -> Catalog:
-        return await self._read_catalog(lambda sql: run_query(connection, sql))
+        return await self._read_catalog(lambda sql: run_query(connection, sql), self._catalog)
 
     def _disconnect(self) -> None:
         if self._connection is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -12,6 +13,9 @@ from protocols.postgres import backend, frames
 from protocols.postgres.frontend import Query
 
 Row: TypeAlias = tuple[str | None, ...]
+
+#: messages of one slice: some 5 ms of work
+_SLICE = 500
 
 
 class QueryFailed(Exception):  # noqa: N818
@@ -32,7 +36,7 @@ async def run_query(connection: UpstreamConnection, sql: str) -> list[Row]:
     answer = _Answer(connection)
     try:
         while not answer.complete:
-            answer.receive(await connection.stream.read())
+            await answer.receive(await connection.stream.read())
     except ConnectionEnded:
         raise _broken("the connection ended in the middle of a query") from None
     except PeerError as fault:
@@ -59,11 +63,14 @@ class _Answer:
         self.error: backend.ErrorResponse | None = None
         self.complete = False
 
-    def receive(self, data: bytes) -> None:
+    async def receive(self, data: bytes) -> None:
+        """A long answer doesn't keep the loop from its other connections."""
         self._buffer += data
         found, consumed = frames.split(self._buffer, 0, frames.MAX_LENGTH)
-        for kind, start, end in found:
+        for number, (kind, start, end) in enumerate(found, 1):
             self._take(backend.decode(kind, self._buffer[start + frames.HEADER_SIZE : end]))
+            if not number % _SLICE:
+                await asyncio.sleep(0)
         self._buffer = self._buffer[consumed:]
 
     def _take(self, message: backend.BackendMessage) -> None:

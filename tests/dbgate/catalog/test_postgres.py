@@ -9,7 +9,18 @@ from typing import Any
 import psycopg
 import pytest
 
-from dbgate.catalog.postgres import BEGIN, COMMIT, QUERIES, ROLLBACK, Row, build, default_search_path, read_catalog
+from dbgate.catalog.postgres import (
+    BEGIN,
+    COMMIT,
+    FINGERPRINT,
+    QUERIES,
+    ROLLBACK,
+    Row,
+    build,
+    default_search_path,
+    fingerprint,
+    read_catalog,
+)
 from rules.catalog import Catalog
 from rules.lineage import facts
 from rules.lineage.relations import Shape
@@ -65,8 +76,10 @@ def test_build() -> None:
             "results": [("5", ""), ("5", ""), ("6", "value")],
             "operators": [("===",)],
             "casts": [("90", "25")],
-        }
+        },
+        "v1",
     )
+    assert catalog.version == "v1"
     table, view = catalog.relations
     assert [(c.name, c.number, c.type) for c in table.columns] == [("a", 1, "integer"), ("b", 3, "")]
     assert (table.parents, table.triggers, view.definition) == ((7, 8), True, "SELECT 1")
@@ -78,11 +91,43 @@ def test_build() -> None:
     assert (catalog.user_operators, catalog.user_casts) == (frozenset({"==="}), frozenset({(90, 25)}))
 
 
-def test_the_version_follows_the_contents_not_the_order() -> None:
-    def version(*schemas: str) -> str:
-        return build(EMPTY | {"schemas": [(s,) for s in schemas]}).version
+def test_what_still_holds_is_not_read_again() -> None:
+    first = asyncio.run(read_catalog(Recorder()))
+    recorder = Recorder()
+    assert asyncio.run(read_catalog(recorder, first)) is first
+    assert (recorder.seen[0], *recorder.seen[-2:]) == (BEGIN, FINGERPRINT, COMMIT)
+    other = replace(first, version="another")
+    assert asyncio.run(read_catalog(Recorder(), other)) == first
 
-    assert version("a", "b") == version("b", "a") != version("a", "c")
+
+def test_the_version_follows_the_contents_not_the_order() -> None:
+    rows: list[Row] = [("schemas", "1f"), ("types", None)]
+    assert fingerprint(rows) == fingerprint(rows[::-1])
+    assert len({fingerprint(r) for r in (rows, rows[:1], [("schemas", "1e"), ("types", None)])}) == 3
+
+
+def test_others_get_their_turn_while_many_tables_are_worked_through() -> None:
+    many: list[Row] = [("1", f"c{number}", str(number), "25") for number in range(10_000)]
+    turns = 0
+
+    async def query(sql: str) -> list[Row]:
+        return many if sql == QUERIES["columns"] else await Recorder()(sql)
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def read() -> Catalog:
+        task = asyncio.create_task(others())
+        try:
+            return await read_catalog(query)
+        finally:
+            task.cancel()
+
+    assert asyncio.run(read()).version
+    assert turns >= 20
 
 
 @pytest.mark.live
@@ -107,6 +152,7 @@ def test_live_versions(connection: psycopg.Connection[Any], catalog: Catalog) ->
         return [text_row(result, i) for i in range(result.ntuples)]
 
     assert asyncio.run(read_catalog(query)).version == catalog.version
+    assert asyncio.run(read_catalog(query, catalog)) is catalog
     connection.execute("CREATE TEMP TABLE fresh (a int)")
     changed = asyncio.run(read_catalog(query))
     connection.execute("DROP TABLE fresh")
