@@ -85,6 +85,12 @@ class Postgres:
         login = (user, password or PASSWORD) if user else (self.admin, self.admin_password)
         return uri(self.host, self.port, database, *login, **options)
 
+    @property
+    def version(self) -> int:
+        """As the server numbers itself: 150017, 180004."""
+        with self.connect() as connection:
+            return connection.info.server_version
+
     def connect(self, database: str = "postgres") -> psycopg.Connection[Any]:
         """The superuser's own way in, for set-up and for looking at what really happened."""
         return psycopg.connect(self.dsn(database), autocommit=True)

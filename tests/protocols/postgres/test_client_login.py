@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import socket
+import ssl
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,7 +17,15 @@ from psycopg import sql
 
 from protocols.errors import PeerError, UsageError
 from protocols.postgres import backend, client_login, frontend, startup
-from protocols.postgres.client_login import AuthMethod, ClientLogin, LoggedIn, LoginFailed, LoginResult
+from protocols.postgres.client_login import (
+    AuthMethod,
+    ClientLogin,
+    LoggedIn,
+    LoginFailed,
+    LoginResult,
+    cancel_request,
+    ssl_request,
+)
 from protocols.postgres.scram import SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ChannelBinding, ScramServer, Verifier
 from tests.live.servers import PASSWORD, Postgres
 from tests.protocols.postgres import strategies as some
@@ -320,3 +330,62 @@ def test_a_real_server_prepares_passwords_as_we_do(server: Postgres, password: s
     assert verifier.encode() == row[0]
     login = ClientLogin("app_unicode", "postgres", {}, password, "abcdefgh", require_auth={AuthMethod.SCRAM})
     assert isinstance(connect(server, login), LoggedIn)
+
+
+def tls_connection(server: Postgres) -> ssl.SSLSocket:
+    """Asked for as in protocol 3: SSLRequest, `S`, the handshake."""
+    plain = socket.create_connection((server.host, server.port), timeout=10)
+    plain.sendall(ssl_request())
+    assert plain.recv(1) == b"S"
+    context = ssl.create_default_context(cafile=str(server.authority.root))
+    context.check_hostname = False
+    return context.wrap_socket(plain)
+
+
+def log_in(connection: socket.socket, login: ClientLogin) -> tuple[LoggedIn, bytes]:
+    """The outcome and all that was sent."""
+    sent, result = b"", None
+    while result is None:
+        connection.sendall(data := login.to_send())
+        sent += data
+        login.receive(connection.recv(4096))
+        result = login.next_event()
+    assert isinstance(result, LoggedIn), result
+    return result, sent
+
+
+def cancelled(server: Postgres, connection: socket.socket, keys: LoggedIn) -> bytes:
+    """Everything the server says to a statement that is cancelled from another connection."""
+    connection.sendall(frontend.Query("SELECT pg_sleep(30)").encode())
+    time.sleep(0.2)
+    with socket.create_connection((server.host, server.port), timeout=10) as other:
+        other.sendall(cancel_request(keys.process_id, keys.secret_key))
+        assert other.recv(1) == b""
+    connection.settimeout(10)
+    answer = b""
+    while not answer.endswith(backend.ReadyForQuery(backend.TransactionStatus.IDLE).encode()):
+        answer += connection.recv(4096)
+    return answer
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("protocol", [(3, 0), (3, 2)])
+def test_a_real_server_binds_the_channel_and_cancels(server: Postgres, protocol: tuple[int, int]) -> None:
+    """PostgreSQL 18 speaks 3.2 and gives out keys of 32 bytes; older ones negotiate down."""
+    if not server.tls:
+        pytest.skip("this PostgreSQL has no TLS")
+    newest = (3, 2) if server.version >= 180000 else (3, 0)
+    with tls_connection(server) as connection:
+        binding = hashlib.sha256(connection.getpeercert(binary_form=True) or b"").digest()
+        policy = ChannelBinding.REQUIRE
+        login = ClientLogin(
+            *("app", "postgres", {}, PASSWORD, "abcdefgh"),
+            protocol=protocol,
+            channel_binding_hash=binding,
+            channel_binding_policy=policy,
+        )
+        result, sent = log_in(connection, login)
+        assert b"SCRAM-SHA-256-PLUS" in sent
+        assert result.protocol == min(protocol, newest)
+        assert len(result.secret_key) == (32 if result.protocol == (3, 2) else 4)
+        assert b"C57014\0" in cancelled(server, connection, result)
