@@ -63,11 +63,13 @@ class OutputColumn:
 
     `sources`: every base column whose value can show in it, views and parents followed, each view's own column
     included. `direct`: the value is one of them unchanged (a plain reference through any number of aliases, views
-    and subqueries, or a set operation of such). `count` and EXISTS-like results have no sources."""
+    and subqueries, or a set operation of such). `count` and EXISTS-like results have no sources. `hollow`: whether
+    it is NULL tells more than which sources are NULL (`nullif(ssn, '1')`, `substring(ssn from '^1')`)."""
 
     name: str
     sources: frozenset[ColumnId] = frozenset()
     direct: bool = False
+    hollow: bool = False
 
 
 class FunctionRisk(Enum):

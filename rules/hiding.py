@@ -62,11 +62,12 @@ def output_masks(facts: Facts, view: RoleView) -> tuple[Mask | None, ...] | None
 
 
 def output_mask(output: OutputColumn, view: RoleView) -> Mask | None:
-    """A column returned as it is gets the strongest of its masks; whatever is computed from one is redacted."""
+    """A column returned as it is gets the strongest of its masks; whatever is computed from one is redacted, and where
+    even its being NULL would tell a value, it is NULL."""
     mask = strongest(m for column in output.sources for m in view.maskings(column))
     if mask is None or output.direct or mask.kind is MaskKind.NULL:
         return mask
-    return Mask(MaskKind.REDACT, rule=mask.rule)
+    return Mask(MaskKind.NULL if output.hollow else MaskKind.REDACT, rule=mask.rule)
 
 
 def masked_sources(facts: Facts, view: RoleView) -> tuple[ColumnId, ...]:

@@ -88,7 +88,8 @@ def _names_in(scope: Scope, qualifier: tuple[str, ...]) -> Iterator[str]:
 
 
 def constant(_: Reader, e: Literal | Parameter, scope: Scope) -> Item:
-    return CONSTANT
+    weight = hazards.constant_weight(e)
+    return CONSTANT if weight == 1 else Item("?column?", weight=weight)
 
 
 def star(reader: Reader, e: Star, scope: Scope) -> Item:
@@ -116,8 +117,10 @@ def call(reader: Reader, e: Call, scope: Scope) -> Item:
     if functions.is_built_in(reader, e.name, "count"):
         _counted(reader, e, arguments)
         return computed(NO_SOURCES, "count")
-    hazards.of_call(reader, e, arguments)
-    return computed(united(arguments), e.name[-1])
+    made = computed(united(arguments), e.name[-1])
+    made.weight = hazards.of_call(reader, e, arguments)
+    made.hollow = hazards.hollow_call(e, arguments)
+    return made
 
 
 def _conditional(reader: Reader, e: Expression, scope: Scope, item: Item | None = None) -> None:
@@ -142,8 +145,8 @@ def cast(reader: Reader, e: Cast, scope: Scope) -> Item:
     type_name = _type(reader, e.type_name)
     hazards.of_cast(reader, e, item)
     if item.sources:
-        return Item(item.name, item.sources, False, type_name)
-    return Item("?column?", NO_SOURCES, True, type_name)
+        return Item(item.name, item.sources, False, type_name, weight=item.weight, hollow=item.hollow)
+    return Item("?column?", NO_SOURCES, True, type_name, weight=item.weight)
 
 
 def _type(reader: Reader, name: tuple[str, ...]) -> str | None:
@@ -186,9 +189,14 @@ def operation(reader: Reader, e: Operation, scope: Scope) -> Item:
     if e.operator == "case":
         for each, item in _decisive(e.operands, operands):
             _conditional(reader, each, scope, item)
-    hazards.of_operation(reader, e, operands)
+    weight = hazards.of_operation(reader, e, operands)
     sources = united(operands)
-    return computed(sources) if sources else CONSTANT
+    if not sources and weight == 1:
+        return CONSTANT
+    made = computed(sources)
+    made.weight = weight
+    made.hollow = hazards.hollow_operation(e, operands)
+    return made
 
 
 def _decisive(written: tuple[Expression, ...], operands: list[Item]) -> list[tuple[Expression, Item]]:

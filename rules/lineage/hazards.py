@@ -3,21 +3,34 @@
 What is computed from a masked column is redacted where it is returned. But a value can also show in whether the
 statement fails (`1 / (salary - 43000)`, `ssn::int`, `sqrt(salary - x)`: a binary search reads it in thirty tries)
 and in how many rows come (`generate_series(1, salary)`). So an expression over columns is noted as Use.COMPUTE unless
-it is total: one value for every value, never an error (`rules.postgres.total_functions`). For columns without a mask
-the note has no effect.
+it is total: one value for every value, never an error (`rules.postgres.total_functions`), and no length or number that
+could reach the server's limits. For columns without a mask the note has no effect.
+
+A third way: whether a computed value is NULL (`nullif(ssn, '123')`), since masks leave NULL as it is. Such a value is
+`hollow`, and its mask is NULL.
 """
 
 from __future__ import annotations
+
+import re
+from typing import Final
 
 from rules.facts import ColumnId, Use
 from rules.lineage.reader import Reader
 from rules.lineage.values import Item, Sources, united
 from rules.postgres import total_functions as total
-from rules.tree import Call, Cast, Column, Expression, Literal, Operation
+from rules.tree import Call, Cast, Column, Expression, Literal, Operation, Parameter
 
 LARGEST_CONSTANT = 1_000_000
+SMALLEST_DIVISOR = 0.001
+HEAVIEST = 10_000
+"""A text may grow by this factor: far from the 1 GB at which the server gives up, and where a length would show."""
+UNBOUND = HEAVIEST * 10
+PARAMETER = 500
+HEAVIEST_NUMBER = 8
 DIVISIONS = frozenset({"/", "%"})
 SUMS = frozenset({"+", "-"})
+FRACTIONS = ("numeric", "double precision", "real")
 
 
 def told(reader: Reader, sources: Sources) -> None:
@@ -25,10 +38,46 @@ def told(reader: Reader, sources: Sources) -> None:
     reader.use(Use.COMPUTE, sources)
 
 
-def of_call(reader: Reader, e: Call, arguments: list[Item]) -> None:
+def of_call(reader: Reader, e: Call, arguments: list[Item]) -> int:
+    """Notes the call's hazards. Returns its weight."""
     sources = united(arguments)
-    if sources and not _total_call(reader, e, arguments):
+    weight = min(_call_weight(e, arguments), UNBOUND)
+    if sources and (weight > HEAVIEST or not _total_call(reader, e, arguments)):
         told(reader, sources)
+    return weight
+
+
+def _call_weight(e: Call, arguments: list[Item]) -> int:
+    """An upper bound of how a call's value can be longer than its arguments. Escapes may double them."""
+    name, weight = e.name[-1], max(1, sum(item.weight for item in arguments))
+    lengths = sum(len(a.value or "") for a in e.arguments if isinstance(a, Literal))
+    if name in total.REPEATING or name in total.PADDING:
+        count = _magnitude(e.arguments[1]) if len(e.arguments) > 1 else None
+        if count is None:
+            return UNBOUND
+        return int(weight * (1 + lengths) * count) if name in total.REPEATING else int(weight + lengths + count)
+    if name in total.REPLACING:
+        return weight * (1 + lengths)
+    if name in total.GATHERING:
+        return max(weight, HEAVIEST // 4) if united(arguments) else UNBOUND
+    return 2 * weight + lengths // 16
+
+
+def constant_weight(e: Literal | Parameter) -> int:
+    """Short constants weigh as much as a stored value; a parameter may be longer."""
+    if isinstance(e, Parameter):
+        return PARAMETER
+    return max(1, len(e.value or "") // 16)
+
+
+def hollow_call(e: Call, arguments: list[Item]) -> bool:
+    return e.name[-1] in total.MAYBE_NULL or any(item.hollow for item in arguments)
+
+
+def hollow_operation(e: Operation, operands: list[Item]) -> bool:
+    if e.operator == "coalesce" and any(isinstance(o, Literal) and o.value is not None for o in e.operands):
+        return False
+    return e.operator in total.MAYBE_NULL or any(item.hollow for item in operands)
 
 
 def _total_call(reader: Reader, e: Call, arguments: list[Item]) -> bool:
@@ -41,7 +90,7 @@ def _total_call(reader: Reader, e: Call, arguments: list[Item]) -> bool:
         worked_on = 1 if name in total.CONSTANT_FIRST else 0
         return not united(item for position, item in enumerate(arguments) if position != worked_on)
     if name in total.AFTER_CONSTANT:
-        return not arguments[0].sources
+        return not arguments[0].sources and _plain_format(e.arguments[0])
     return name in total.ON_COLUMNS and all(isinstance(a, Column | Literal) for a in e.arguments)
 
 
@@ -52,36 +101,53 @@ def of_cast(reader: Reader, e: Cast, item: Item) -> None:
         told(reader, item.sources)
 
 
-def of_operation(reader: Reader, e: Operation, operands: list[Item]) -> None:
+def _plain_format(e: Expression) -> bool:
+    """A constant format without widths from arguments, which can be too large, and without %I, which takes no NULL."""
+    return isinstance(e, Literal) and "*" not in (e.value or "") and not _IDENTIFIER.search(e.value or "")
+
+
+_IDENTIFIER: Final = re.compile(r"%(\d+\$)?-?\d*I")
+
+
+def of_operation(reader: Reader, e: Operation, operands: list[Item]) -> int:
+    """Notes the operation's hazards. Returns its weight."""
     sources = united(operands)
-    if sources and not _total_operation(reader, e, operands):
+    weight = _operation_weight(e, operands)
+    if sources and (weight > HEAVIEST or not _total_operation(reader, e, operands, weight)):
         told(reader, sources)
+    return weight
 
 
-def _total_operation(reader: Reader, e: Operation, operands: list[Item]) -> bool:
+def _operation_weight(e: Operation, operands: list[Item]) -> int:
+    """What joins its operands is as long as all of them; what chooses among them, as the longest."""
+    weights = [item.weight for item in operands]
+    return min(sum(weights) if e.operator in total.JOINING else max(weights, default=1), UNBOUND)
+
+
+def _total_operation(reader: Reader, e: Operation, operands: list[Item], weight: int) -> bool:
     if e.operator in reader.catalog.user_operators:
         return False
     word = e.operator.removesuffix(" any").removesuffix(" all")
     if word in total.OPERATORS or (word in total.PATTERNS and not united(operands[1:])):
         return True
-    if word in SUMS:
-        return all(_plain_or_small(o, i) for o, i in zip(e.operands, operands, strict=True))
-    if word == "*":
-        both = all(_plain_or_small(o, i) for o, i in zip(e.operands, operands, strict=True))
-        return both and all(_types(reader, item, total.UNBOUNDED) for item in operands if item.sources)
-    return word in DIVISIONS and len(operands) == 2 and not operands[1].sources and _divisor(e.operands[1])
+    if word in SUMS or word == "*":
+        return _total_arithmetic(reader, e, operands, weight, word == "*")
+    if word not in DIVISIONS or len(operands) != 2 or operands[1].sources:
+        return False
+    return weight <= HEAVIEST_NUMBER and (_magnitude(e.operands[1]) or 0) >= SMALLEST_DIVISOR
 
 
-def _plain_or_small(e: Expression, item: Item) -> bool:
-    """A stored column or an aggregate of one, or a constant too small to bring a sum to its type's end."""
-    if item.sources:
-        return isinstance(e, Column) or (isinstance(e, Call) and all(isinstance(a, Column) for a in e.arguments))
-    return _magnitude(e) is not None
-
-
-def _divisor(e: Expression) -> bool:
-    """A constant that is not zero."""
-    return bool(_magnitude(e))
+def _total_arithmetic(reader: Reader, e: Operation, operands: list[Item], weight: int, product: bool) -> bool:
+    """No sum or product of what is stored and small constants reaches the end of its type. Integers do, when they are
+    added to themselves again and again, and so do products of `real`."""
+    stored = [item for item in operands if item.sources]
+    if not all(item.sources or _magnitude(o) is not None for o, item in zip(e.operands, operands, strict=True)):
+        return False
+    if weight > (2 if any(_any_type(reader, item, ("real",)) for item in stored) else HEAVIEST_NUMBER):
+        return False
+    if any(_types(reader, item, FRACTIONS) for item in stored):
+        return True
+    return not product and (len(stored) == 1 or all(_types(reader, item, total.UNBOUNDED) for item in stored))
 
 
 def _magnitude(e: Expression) -> float | None:
@@ -100,6 +166,10 @@ def _magnitude(e: Expression) -> float | None:
 def _types(reader: Reader, item: Item, wanted: tuple[str, ...]) -> bool:
     """Every column behind the value has a type whose name starts with one of these."""
     return all(_type_of(reader, source).startswith(wanted) for source in item.sources)
+
+
+def _any_type(reader: Reader, item: Item, wanted: tuple[str, ...]) -> bool:
+    return any(_type_of(reader, source).startswith(wanted) for source in item.sources)
 
 
 def _type_of(reader: Reader, source: ColumnId) -> str:

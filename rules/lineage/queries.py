@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from rules.facts import Use
+from rules.lineage import hazards
 from rules.lineage.common import Common
 from rules.lineage.conditions import condition, is_constant
 from rules.lineage.expressions import starred, value, values
@@ -239,7 +240,7 @@ def _listed(written: Sequence[Expression], column: Item) -> Item:
     """A column of constants: comparing with it is what IN (constants) does."""
     if not all(map(is_constant, written)):
         return column
-    return Item(column.name, column.sources, column.direct, column.type, listed=True)
+    return Item(column.name, column.sources, column.direct, column.type, listed=True, weight=column.weight)
 
 
 def _union(column: Sequence[Item]) -> Item:
@@ -264,6 +265,8 @@ def _set_operation(
             publish(items)
         right = query(reader, q.right, inner)
         before, items = items, _combined(items, right)
+        if publish is not None:
+            items = tuple(map(_growing, before, items))
         settled = publish is None or _same(before, items)
     if not q.all or q.operator.lower() != "union":
         _compare(reader, items)
@@ -282,7 +285,20 @@ def _combined(left: tuple[Item, ...], right: tuple[Item, ...]) -> tuple[Item, ..
 
 
 def _same(a: tuple[Item, ...], b: tuple[Item, ...]) -> bool:
-    return all((x.sources, x.direct, x.mixed) == (y.sources, y.direct, y.mixed) for x, y in zip(a, b, strict=True))
+    return all(_kept(x) == _kept(y) for x, y in zip(a, b, strict=True))
+
+
+def _kept(item: Item) -> tuple[object, ...]:
+    return (item.sources, item.direct, item.mixed, item.weight, item.hollow)
+
+
+def _growing(before: Item, item: Item) -> Item:
+    """What grows from one round of a recursion to the next has no bound."""
+    if item.weight <= before.weight:
+        return item
+    grown = Item(item.name, item.sources, item.direct, item.type, item.row, item.mixed, hollow=item.hollow)
+    grown.weight = hazards.UNBOUND
+    return grown
 
 
 def _order_set(reader: Reader, q: SetOperation, inner: Scope, items: tuple[Item, ...]) -> None:

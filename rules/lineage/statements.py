@@ -82,7 +82,7 @@ def _found(statement: Statement, reader: Reader, items: tuple[Item, ...] | None)
 
 
 def _outputs(items: tuple[Item, ...]) -> tuple[OutputColumn, ...]:
-    return tuple([OutputColumn(i.name, i.sources, i.direct and bool(i.sources)) for i in items])
+    return tuple([OutputColumn(i.name, i.sources, i.direct and bool(i.sources), i.hollow) for i in items])
 
 
 def _uses(reader: Reader) -> frozenset[ColumnUse]:

@@ -44,9 +44,11 @@ class Item:
     `direct`: unchanged from one of `sources` (True also for a value without sources, which changes nothing in a
     union). `mixed`: its values come from different columns, or from constants too, so that comparing them with each
     other tells more than which are equal in one column. `type`: the qualified type name where it is known. `row`: the
-    fields of a row value. `listed`: a column of constants that stand in the text (VALUES), or of a parameter."""
+    fields of a row value. `listed`: a column of constants that stand in the text (VALUES), or of a parameter. `weight`:
+    how many times larger than what is stored it may be (characters, digits), see `rules.lineage.hazards`. `hollow`:
+    whether it is NULL tells more than which of its columns are NULL."""
 
-    __slots__ = ("direct", "listed", "mixed", "name", "row", "sources", "type")
+    __slots__ = ("direct", "hollow", "listed", "mixed", "name", "row", "sources", "type", "weight")
 
     def __init__(
         self,
@@ -57,10 +59,14 @@ class Item:
         row: tuple[Item, ...] | None = None,
         mixed: bool = False,
         listed: bool = False,
+        weight: int = 1,
+        hollow: bool = False,
     ) -> None:
         self.name = name
         self.mixed = mixed
         self.listed = listed
+        self.weight = weight
+        self.hollow = hollow
         self.sources = sources
         self.direct = direct
         self.type = type
@@ -69,7 +75,9 @@ class Item:
     def named(self, name: str) -> Item:
         if name == self.name:
             return self
-        return Item(name, self.sources, self.direct, self.type, self.row, self.mixed, self.listed)
+        return Item(
+            name, self.sources, self.direct, self.type, self.row, self.mixed, self.listed, self.weight, self.hollow
+        )
 
 
 CONSTANT: Final = Item("?column?")
@@ -92,16 +100,17 @@ def paired(left: Item, right: Item) -> Item:
     """What a set operation or a merged join column yields from two values."""
     if right is left:
         return left
+    weight, hollow = max(left.weight, right.weight), left.hollow or right.hollow
     if not (left.sources or right.sources):
-        if (left.direct, left.listed) == (right.direct, right.listed):
+        if (left.direct, left.listed, left.weight) == (right.direct, right.listed, right.weight):
             return left
-        return Item(left.name, NO_SOURCES, left.direct and right.direct, left.type, left.row)
+        return Item(left.name, NO_SOURCES, left.direct and right.direct, left.type, left.row, weight=weight)
     sources = left.sources | right.sources
     direct = left.direct and right.direct
     mixed = left.mixed or right.mixed or left.sources != right.sources
-    if (sources, direct, mixed) == (left.sources, left.direct, left.mixed):
+    if (sources, direct, mixed, weight, hollow) == (left.sources, left.direct, left.mixed, left.weight, left.hollow):
         return left
-    return Item(left.name, sources, direct, left.type or right.type, None, mixed)
+    return Item(left.name, sources, direct, left.type or right.type, None, mixed, weight=weight, hollow=hollow)
 
 
 class Entry:

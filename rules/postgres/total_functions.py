@@ -42,6 +42,26 @@ ON_COLUMNS: Final = words("array_agg array_append array_cat array_prepend array_
 #: Total while the first argument is a constant, whatever the others are.
 AFTER_CONSTANT: Final = words("format")
 
+#: How results grow: by a count, to a length, by a constant for each match, over many rows.
+REPEATING: Final = words("repeat")
+PADDING: Final = words("lpad rpad")
+REPLACING: Final = words("replace regexp_replace")
+GATHERING: Final = words("""
+    string_agg array_agg json_agg jsonb_agg json_object_agg jsonb_object_agg json_objectagg json_arrayagg xmlagg
+""")
+
+#: Operators whose value is made of all operands.
+JOINING: Final = words("""
+    || + - * array row list xmlconcat xmlelement xmlforest json_object json_array
+""")
+
+#: What can give NULL for values that are not: it tells whether they were equal, matched or were there.
+MAYBE_NULL: Final = words("""
+    nullif -> ->> #> #>> subscript slice array_position array_length array_lower array_upper array_dims array_ndims
+    regexp_substr regexp_match substring json_extract_path json_extract_path_text jsonb_extract_path
+    jsonb_extract_path_text json_value json_query
+""")
+
 #: Operators and constructs of the query tree (rules.postgres.expressions) that are total on any operands.
 OPERATORS: Final = words("""
     = <> != < > <= >= and or not in not_in between not_between between_symmetric not_between_symmetric is_null

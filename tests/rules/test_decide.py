@@ -553,3 +553,9 @@ def test_an_allowed_result_has_a_mask_for_every_masked_column(facts: Facts, verb
         if any(view.mask_of(source) for source in each.sources):
             assert decision.masks is not None
             assert decision.masks[number] is not None
+
+
+def test_a_value_whose_being_null_tells_something_is_null() -> None:
+    hollow = replace(output("x", "customers.ssn", direct=False), hollow=True)
+    decision = decide(select("customers", outputs=(hollow,)), role(MASKED))
+    assert decision.masks == (Mask(MaskKind.NULL, 0, "ssn"),)

@@ -11,7 +11,7 @@ from rules.postgres.ddl import catalog_from_ddl
 from rules.tree import Unparsable
 
 CATALOG = catalog_from_ddl(
-    "CREATE TABLE t (id int, s text, n numeric, i int, j jsonb, d date, at timestamptz, a text[]);"
+    "CREATE TABLE t (id int, s text, n numeric, i int, j jsonb, d date, at timestamptz, a text[], f float8, r real);"
     "CREATE FUNCTION lower(t) RETURNS text LANGUAGE sql AS 'SELECT 1';"
 )
 
@@ -57,6 +57,19 @@ def computes(sql: str) -> bool:
         "unnest(a)",
         "format(s, 'x')",
         "regexp_split_to_table(s, '')",
+        "i + i",
+        "f / 1e-300",
+        "r * 1000000 * 1000000",
+        "f * f * f * f * f * f * f * f * f",
+        "format('%I', s)",
+        "format('%2$*1$s', i, s)",
+        "repeat(s, 1000000)",
+        "repeat(repeat(s, 1000), 1000)",
+        "lpad(s, 100000000)",
+        "s || repeat('x', 1073741800)",
+        "s || (SELECT string_agg('x', '') FROM generate_series(1, 1000000000))",
+        "replace(replace(s, 'a', repeat('x', 1000000)), 'x', 'yy')",
+        "repeat(s, $1)",
         "string_to_array(s, '1')",
         "array_agg(string_to_array(s, '1'))",
         "lower(s)",
@@ -141,3 +154,64 @@ def test_functions_in_from_tell_by_their_rows(source: str) -> None:
 )
 def test_what_takes_any_value_does_not_tell(expression: str) -> None:
     assert not computes(f"SELECT {expression} FROM t")
+
+
+def nested(expression: str, levels: int, start: str) -> str:
+    """`expression` of x over itself, in one derived table for each level."""
+    inner = f"SELECT {start} AS x FROM t"
+    for _ in range(levels):
+        inner = f"SELECT {expression} AS x FROM ({inner}) s"
+    return inner
+
+
+@pytest.mark.parametrize(
+    ("expression", "start", "harmless"),
+    [
+        ("x || x", "s", 5),
+        ("concat(x, x, x, x)", "s", 3),
+        ("x * 1000000", "r", 1),
+        ("x * x", "f", 3),
+        ("x * x", "n", 3),
+        ("x + 1000000", "i", 5),
+        ("x * 1000000", "f", 5),
+    ],
+)
+def test_what_grows_without_bound_tells(expression: str, start: str, harmless: int) -> None:
+    assert not computes(nested(expression, harmless, start))
+    assert computes(nested(expression, 16, start))
+
+
+@pytest.mark.parametrize("step", ["x || x", "x || 'a'", "concat(x, x)"])
+def test_what_grows_in_a_recursion_tells(step: str) -> None:
+    first = "SELECT 1 AS n, s AS x FROM t"
+    assert computes(f"WITH RECURSIVE r AS ({first} UNION ALL SELECT n + 1, {step} FROM r WHERE n < 30) SELECT x FROM r")
+    assert not computes(f"WITH RECURSIVE r AS ({first} UNION ALL SELECT n + 1, x FROM r WHERE n < 30) SELECT x FROM r")
+
+
+@pytest.mark.parametrize(
+    ("expression", "hollow"),
+    [
+        ("s", False),
+        ("upper(s)", False),
+        ("nullif(s, 'x')", True),
+        ("upper(nullif(s, 'x'))", True),
+        ("nullif(s, 'x') || 'a'", True),
+        ("nullif(s, 'x')::varchar", True),
+        ("coalesce(nullif(s, 'x'), 'none')", False),
+        ("coalesce(nullif(s, 'x'), s)", True),
+        ("(SELECT nullif(s, 'x'))", True),
+        ("substring(s from '^1')", True),
+        ("substr(s, 1, 3)", False),
+        ("array_position(ARRAY['1'], s)", True),
+        ("j ->> 'k'", True),
+        ("max(nullif(s, 'x'))", True),
+        ("x FROM (SELECT nullif(s, 'x') AS x FROM t) y", True),
+        ("s FROM t UNION ALL SELECT nullif(s, 'x')", True),
+    ],
+)
+def test_values_that_may_be_null_for_what_they_are(expression: str, hollow: bool) -> None:
+    found = read(f"SELECT {expression}" + ("" if expression.endswith("y") else " FROM t"))
+    assert not isinstance(found, Unparsable), found
+    known = facts(found[0], CATALOG, ("pg_catalog", "public"))
+    assert known.outputs is not None, known.problem
+    assert [output.hollow for output in known.outputs] == [hollow]
