@@ -14,12 +14,14 @@ from functools import cached_property
 @dataclass(frozen=True, slots=True)
 class Column:
     """`type` is the plain type's name as format_type prints it without modifiers: `text`, `integer`,
-    `character varying`, `jsonb`, `timestamp with time zone`, `integer[]`, `hr.mood`."""
+    `character varying`, `jsonb`, `timestamp with time zone`, `integer[]`, `hr.mood`. `generated_from`: the numbers of
+    the columns of the same relation that a generated column is computed from."""
 
     name: str
     number: int
     type: str
     type_oid: int = 0
+    generated_from: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,18 @@ class Catalog:
             for parent in relation.parents:
                 found.setdefault(parent, []).append(relation)
         return {oid: tuple(rs) for oid, rs in found.items()}
+
+    @cached_property
+    def generated(self) -> dict[tuple[str, str, str], tuple[str, ...]]:
+        """(schema, relation, generated column) -> the names of the columns that it is computed from."""
+        return {
+            (*relation.qualified, column.name): tuple(
+                c.name for c in relation.columns if c.number in column.generated_from
+            )
+            for relation in self.relations
+            for column in relation.columns
+            if column.generated_from
+        }
 
     @cached_property
     def derived(self) -> dict[object, object]:

@@ -35,7 +35,7 @@ def _tables(deny: Deny, facts: Facts, view: RoleView) -> str | None:
 
 def denied_columns(deny: Deny, facts: Facts, view: RoleView) -> list[ColumnId]:
     patterns = deny.columns or ()
-    return sorted(c for c in read_columns(facts) if any(p.matches(n) for n in view.ancestry(c) for p in patterns))
+    return sorted(c for c in read_columns(facts) if any(p.matches(n) for n in view.shown_by(c) for p in patterns))
 
 
 def _columns(deny: Deny, facts: Facts, view: RoleView) -> str | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
-from rules.book.model import Allow, Deny, Masking, Rule, Rulebook
+from rules.book.model import Allow, Deny, Masking, Predicates, Rule, Rulebook
 from rules.catalog import Catalog, Relation
 from rules.decision import Mask, MaskKind
 from rules.facts import ColumnId, TableId
@@ -26,7 +27,8 @@ class RoleView:
     everything, as far as the server lets it.
 
     A rule on a table or column holds for its inheritance children and partitions as well: `ancestry` gives the
-    names by which deny and mask rules may mean it. `unrestricted`: no enforced deny or mask rule applies.
+    names by which deny and mask rules may mean it. A generated column is hidden as any expression of the columns that
+    it is computed from would be. `unrestricted`: no enforced deny or mask rule applies.
     `may_do_everything`: beyond that, every kind of statement is allowed on all tables, so that there is nothing to
     get round."""
 
@@ -58,13 +60,25 @@ class RoleView:
         """The column and those of the same name in the table's parents."""
         return tuple(ColumnId(schema, table, column.column) for schema, table in self.table_ancestry(column.table_id))
 
+    def generated_from(self, column: ColumnId) -> tuple[ColumnId, ...]:
+        """The columns that a generated column is computed from; empty for any other."""
+        names = self.catalog.generated.get((column.schema, column.table, column.column), ())
+        return tuple(ColumnId(column.schema, column.table, name) for name in names)
+
+    def shown_by(self, column: ColumnId) -> tuple[ColumnId, ...]:
+        """The names by which a deny rule may mean what this column shows: its own, and those of what it is computed
+        from."""
+        return tuple(name for shown in (column, *self.generated_from(column)) for name in self.ancestry(shown))
+
     # ------------------------------------------------------------ masks
 
     def maskings(self, column: ColumnId) -> tuple[tuple[Rule, Masking], ...]:
         """The mask rules that cover a column."""
         found = self._maskings.get(column)
         if found is None:
-            found = self._maskings[column] = covering(self.masks, self.ancestry(column))
+            own = covering(self.masks, self.ancestry(column))
+            inherited = (computed(r, m) for source in self.generated_from(column) for r, m in self.maskings(source))
+            found = self._maskings[column] = (*own, *inherited)
         return found
 
     def mask_of(self, column: ColumnId) -> Mask | None:
@@ -74,7 +88,7 @@ class RoleView:
 
     def denied_column(self, column: ColumnId) -> Rule | None:
         """A rule by which reading this column is refused whatever the statement."""
-        names = self.ancestry(column)
+        names = self.shown_by(column)
         tables = [name.table_id for name in names]
         for rule, deny in self.denies:
             if not concerns_reading(deny):
@@ -120,6 +134,13 @@ def concerns_reading(deny: Deny) -> bool:
 
 def covering(masks: Iterable[tuple[Rule, Masking]], names: tuple[ColumnId, ...]) -> tuple[tuple[Rule, Masking], ...]:
     return tuple((r, m) for r, m in masks if any(p.matches(n) for p in m.columns for n in names))
+
+
+def computed(rule: Rule, masking: Masking) -> tuple[Rule, Masking]:
+    """The mask of a value that is computed from a masked column: no part of it shows."""
+    kind = MaskKind.NULL if masking.mask.kind is MaskKind.NULL else MaskKind.REDACT
+    predicates = masking.predicates if masking.predicates is Predicates.ANY else Predicates.NONE
+    return rule, replace(masking, mask=Mask(kind, rule=masking.mask.rule), predicates=predicates)
 
 
 def strongest(maskings: Iterable[tuple[Rule, Masking]]) -> Mask | None:

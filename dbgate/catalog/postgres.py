@@ -49,6 +49,17 @@ FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND <visible>
 ORDER BY a.attrelid, a.attnum""",
+    # servers before 15 note the generated column itself as what depends, later ones its expression
+    "generated": """
+SELECT d.objid, d.objsubid, d.refobjsubid FROM pg_catalog.pg_depend d
+WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refclassid = d.classid AND d.refobjid = d.objid
+  AND d.objsubid > 0 AND d.refobjsubid > 0 AND d.objsubid <> d.refobjsubid
+UNION
+SELECT e.adrelid, e.adnum, d.refobjsubid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_attrdef e ON e.oid = d.objid
+WHERE d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = e.adrelid
+  AND d.refobjsubid > 0 AND d.refobjsubid <> e.adnum
+ORDER BY 1, 2, 3""",
     "parents": "SELECT i.inhrelid, i.inhparent FROM pg_catalog.pg_inherits i ORDER BY i.inhrelid, i.inhseqno",
     "types": """
 SELECT t.oid, n.nspname, t.typname, t.typtype, t.typcategory,
@@ -161,7 +172,7 @@ Steps: TypeAlias = Generator[None, None, T]
 def _build(rows: Mapping[str, list[Row]], version: str) -> Steps[Catalog]:
     printed = {_number(r[0]): _text(r[6]) for r in rows["types"]}
     yield
-    columns = yield from _columns(rows["columns"], printed)
+    columns = yield from _columns(rows, printed)
     relations = yield from _relations(rows, columns)
     types = yield from _types(rows)
     functions = yield from _functions(rows, printed, columns)
@@ -209,16 +220,22 @@ def _grouped(rows: Iterable[Row]) -> dict[int, list[Row]]:
     return found
 
 
-def _columns(rows: list[Row], printed: Mapping[int, str]) -> Steps[dict[int, tuple[Column, ...]]]:
+def _columns(rows: Mapping[str, list[Row]], printed: Mapping[int, str]) -> Steps[dict[int, tuple[Column, ...]]]:
+    sources: dict[tuple[int, int], tuple[int, ...]] = {}
+    for table, generated, source in rows["generated"]:
+        key = (_number(table), _number(generated))
+        sources[key] = (*sources.get(key, ()), _number(source))
+
     def column(row: Row) -> tuple[int, Column]:
         relation, name, number, type_oid = row
+        key = (_number(relation), _number(number))
         oid = _number(type_oid)
-        return _number(relation), Column(_text(name), _number(number), printed.get(oid, ""), oid)
+        return key[0], Column(_text(name), key[1], printed.get(oid, ""), oid, sources.get(key, ()))
 
-    made = yield from _in_slices(rows, column)
+    made = yield from _in_slices(rows["columns"], column)
     found: dict[int, list[Column]] = {}
-    for relation, each in made:
-        found.setdefault(relation, []).append(each)
+    for oid, each in made:
+        found.setdefault(oid, []).append(each)
     yield
     return {oid: tuple(columns) for oid, columns in found.items()}
 

@@ -66,6 +66,7 @@ def test_build() -> None:
             "schemas": [("public",)],
             "relations": [("1", "public", "t", "r", None, "t"), ("2", "public", "v", "v", "SELECT 1", "f")],
             "columns": [("1", "a", "1", "23"), ("1", "b", "3", "25")],
+            "generated": [("1", "3", "1"), ("1", "3", "2")],
             "parents": [("1", "7"), ("1", "8")],
             "types": [("23", "pg_catalog", "int4", "b", "N", "0", "integer"), ("90", "hr", "m", "e", "E", "0", "hr.m")],
             "labels": [("90", "good"), ("90", "bad")],
@@ -82,6 +83,7 @@ def test_build() -> None:
     assert catalog.version == "v1"
     table, view = catalog.relations
     assert [(c.name, c.number, c.type) for c in table.columns] == [("a", 1, "integer"), ("b", 3, "")]
+    assert [c.generated_from for c in table.columns] == [(), (1, 2)]
     assert (table.parents, table.triggers, view.definition) == ((7, 8), True, "SELECT 1")
     assert catalog.type_by_oid[90].labels == ("good", "bad")
     assert catalog.functions_by_name["f"][0].argument_types == ("integer", "integer")
@@ -153,12 +155,13 @@ def test_live_versions(connection: psycopg.Connection[Any], catalog: Catalog) ->
 
     assert asyncio.run(read_catalog(query)).version == catalog.version
     assert asyncio.run(read_catalog(query, catalog)) is catalog
-    connection.execute("CREATE TEMP TABLE fresh (a int)")
+    connection.execute("CREATE TEMP TABLE fresh (a int DEFAULT 1, s serial, b int GENERATED ALWAYS AS (a + s) STORED)")
     changed = asyncio.run(read_catalog(query))
     connection.execute("DROP TABLE fresh")
     assert changed.version != catalog.version
     (fresh,) = [r for r in changed.relations if r.name == "fresh"]
     assert fresh.schema.startswith("pg_temp_")
+    assert [c.generated_from for c in fresh.columns] == [(), (), (1, 2)]
     assert asyncio.run(default_search_path(query)) == ("public",)
 
 
