@@ -37,6 +37,9 @@ UNKNOWN_RELATION: Final = "dbgate:unknown-relation"
 SETTING: Final = "dbgate:setting"
 UNREAD: Final = "unknown"
 LOOKED: Final = "; it was the gate that looked, and the server was not asked"
+#: Functions whose body the gate has not read, or that run SQL given as text.
+OPAQUE: Final = frozenset({FunctionRisk.USER, FunctionRisk.UNKNOWN, FunctionRisk.QUERY})
+CALLING_KINDS: Final = frozenset({"call", "do"})
 CATALOG_KINDS: Final = frozenset({"create", "alter", "drop", "do", "call"})
 #: codes whose SQLSTATE clients know from the server
 SQLSTATES: Final = {
@@ -79,6 +82,7 @@ def decide(facts: Facts, view: RoleView) -> Decision:
         runs=facts.runs,
         drops=facts.drops,
         changes_catalog=facts.kind in CATALOG_KINDS,
+        calls_user=calls_user(facts),
         start=facts.start,
         end=facts.end,
     )
@@ -109,6 +113,10 @@ def _unknown_names(facts: Facts, refusal: Refusal) -> tuple[tuple[str, ...], ...
         return tuple(sorted((f.name,) for f in facts.functions if f.risk is FunctionRisk.UNKNOWN))
     problem = facts.problem
     return (problem.missing,) if problem is not None and problem.missing else ()
+
+
+def calls_user(facts: Facts) -> bool:
+    return facts.kind in CALLING_KINDS or any(function.risk in OPAQUE for function in facts.functions)
 
 
 def touched_tables(facts: Facts) -> tuple[str, ...]:

@@ -55,7 +55,8 @@ class Decision:
 
     `masks`: one entry for each output column, or None when no output column is masked. `width`: how many output
     columns the plan foresees, None when unknown. `hides`: the statement touches data that this role may not see
-    whole, so the server's own texts about it are rebuilt, not passed. `missing`: refresh the catalog and ask again."""
+    whole, so the server's own texts about it are rebuilt, not passed. `missing`: refresh the catalog and ask again.
+    `calls_user`: it runs code that the gate has not read, which can move the search path or open cursors."""
 
     verdict: Verdict
     kind: str
@@ -75,5 +76,6 @@ class Decision:
     drops: Carrier | None = None
     missing: tuple[tuple[str, ...], ...] = ()
     changes_catalog: bool = False
+    calls_user: bool = False
     start: int = 0
     end: int = 0

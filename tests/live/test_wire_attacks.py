@@ -31,7 +31,7 @@ version: 1
 rules:
   - id: nearly-all
     roles: [agent]
-    allow: {statements: ["*"], tables: ["public.*", "open.*", "front.*", "pg_temp.*"]}
+    allow: {statements: ["*"], tables: ["public.*", "open.*", "front.*", "pg_temp.*"], functions: [mover, folded]}
   - id: no-hr
     deny: {tables: ["hr.*"]}
   - id: mask
@@ -46,6 +46,10 @@ INSERT INTO hr.reviews VALUES (1, 1, '{WORDS.decode()}');
 CREATE SCHEMA open;
 CREATE TABLE open.customers AS SELECT id, 'nobody' AS email, 'nothing' AS ssn FROM customers;
 CREATE TABLE noisy (id integer);
+CREATE FUNCTION mover() RETURNS integer LANGUAGE plpgsql AS
+  'BEGIN PERFORM set_config(''search_path'', ''hr, public'', false); RETURN 1; END';
+CREATE FUNCTION folded() RETURNS integer IMMUTABLE LANGUAGE plpgsql AS
+  'BEGIN PERFORM set_config(''search_path'', ''hr, public'', false); RETURN 1; END';
 CREATE RULE tell AS ON INSERT TO noisy DO ALSO SELECT ssn || '!' AS x FROM customers;
 ALTER SCHEMA open OWNER TO app;
 ALTER TABLE open.customers OWNER TO app;
@@ -234,6 +238,29 @@ ATTEMPTS: dict[str, tuple[bytes, tuple[bytes, ...]]] = {
     ),
     "a rule that adds a SELECT to an INSERT": (SSN, (query("INSERT INTO noisy VALUES (1)"),)),
     "set_config": (WORDS, (query("SELECT set_config('search_path', 'hr', false)"), query(REVIEWS))),
+    "a function that moves the path": (WORDS, (query("SELECT mover()"), query(REVIEWS))),
+    "... in the same text": (WORDS, (query("SELECT mover(); " + REVIEWS), query(REVIEWS))),
+    "... in the same batch": (WORDS, (run("SELECT mover()") + run(REVIEWS) + SYNC,)),
+    "... with a Query in the batch": (WORDS, (run("SELECT mover()") + query(REVIEWS) + SYNC,)),
+    "... when it is bound": (WORDS, (parse("SELECT folded()") + bind() + run(REVIEWS, "r") + SYNC,)),
+    "... by EXECUTE": (WORDS, (query("PREPARE m AS SELECT mover()"), query("EXECUTE m"), query(REVIEWS))),
+    "... by FETCH": (
+        WORDS,
+        (BEGIN, query("DECLARE c CURSOR FOR SELECT mover()"), query("FETCH c"), query(REVIEWS)),
+    ),
+    "... called in a transaction": (WORDS, (BEGIN, run("SELECT mover()") + SYNC, run(REVIEWS) + SYNC, query(REVIEWS))),
+    "... and a statement prepared before": (
+        WORDS,
+        (parse(REVIEWS, "r") + SYNC, run("SELECT mover()") + bind("r") + execute() + SYNC),
+    ),
+    "a batch that fails brings the path back": (
+        WORDS,
+        (
+            query(TO_HR),
+            run("SET search_path = public") + run("SELECT 1") + run("SELECT 1/0") + SYNC,
+            query(REVIEWS),
+        ),
+    ),
     "a path that a savepoint brings back": (
         WORDS,
         (
@@ -387,6 +414,9 @@ UNSEEN: dict[str, tuple[bytes, ...]] = {
     "a transaction that fails": (BEGIN, query(TO_PUBLIC), query("SELECT 1/0"), query("ROLLBACK"), query(NAMES_IT)),
     "pipelined": (query(TO_PUBLIC) + query(NAMES_IT) + run(NAMES_IT) + SYNC + query("SELECT 1"),),
     "a savepoint": (BEGIN, query("SAVEPOINT v"), query("SET LOCAL search_path = open"), query("ROLLBACK TO v")),
+    "a batch that goes on": (run("SELECT mover()") + run(TO_PUBLIC) + run(NAMES_IT) + SYNC + run(NAMES_IT) + SYNC,),
+    "... in a transaction": (BEGIN, run(TO_PUBLIC) + run(NAMES_IT) + query("COMMIT"), query(NAMES_IT)),
+    "... and fails": (run(TO_PUBLIC) + run(NAMES_IT) + run("SELECT 1/0") + run(NAMES_IT) + SYNC, query(NAMES_IT)),
     "statements": (query(TO_PUBLIC), query("SELECT name FROM pg_prepared_statements")),
 }
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.book import Rulebook, load
-from rules.decide import decide
+from rules.decide import calls_user, decide
 from rules.decision import Decision, Mask, MaskKind, Verdict
 from rules.facts import ColumnId, Facts, FunctionRisk, OutputColumn, TableUse, Use, problem_facts
 from rules.roles import STRENGTH, RoleView
@@ -61,6 +61,20 @@ class TestAllow:
         assert 'SELECT on hr.people for role "agent"' in refusal.detail
         assert "public.*" in refusal.hint
         assert refusal.sqlstate == "42501"
+
+    @pytest.mark.parametrize(
+        ("kind", "risk", "calls"),
+        [
+            ("select", FunctionRisk.USER, True),
+            ("select", FunctionRisk.PURE, False),
+            ("select", FunctionRisk.QUERY, True),
+            ("call", FunctionRisk.PURE, True),
+            ("do", FunctionRisk.PURE, True),
+        ],
+    )
+    def test_whether_code_runs_that_nobody_has_read(self, kind: str, risk: FunctionRisk, calls: bool) -> None:
+        used = frozenset({function("public.f", risk)})
+        assert calls_user(facts(kind, table("customers"), functions=used)) is calls
 
     def test_another_role_has_nothing(self) -> None:
         assert refusing(decide(select("customers"), role(READS, "other"))) == "dbgate:default"

@@ -59,7 +59,7 @@ def swallow(entry: Entry[Asked], splice: Splice, start: int, end: int) -> None:
 
 def on_parse_complete(state: State, splice: Splice, start: int, end: int) -> None:
     entry, _ = state.ledger.step(ord("1"))
-    if swallow_own(entry, splice, start, end):
+    if swallow_own(state, entry, splice, start, end):
         return
     asked = as_promised(entry, AskedParse)
     state.names.statements[asked.name] = asked.prepared
@@ -67,7 +67,7 @@ def on_parse_complete(state: State, splice: Splice, start: int, end: int) -> Non
 
 def on_bind_complete(state: State, splice: Splice, start: int, end: int) -> None:
     entry, _ = state.ledger.step(ord("2"))
-    if swallow_own(entry, splice, start, end):
+    if swallow_own(state, entry, splice, start, end):
         return
     asked = as_promised(entry, AskedBind)
     prepared = state.names.statements.get(asked.statement)
@@ -80,7 +80,7 @@ def on_bind_complete(state: State, splice: Splice, start: int, end: int) -> None
 
 def on_close_complete(state: State, splice: Splice, start: int, end: int) -> None:
     entry, _ = state.ledger.step(ord("3"))
-    if swallow_own(entry, splice, start, end):
+    if swallow_own(state, entry, splice, start, end):
         return
     asked = as_promised(entry, AskedClose)
     names: dict[str, Prepared] | dict[str, Portal]
@@ -242,7 +242,7 @@ def on_error(state: State, splice: Splice, start: int, end: int) -> None:
     state.stream = None
     if entry.answer is Answer.SUBSTITUTE and isinstance(entry.subject, Refused):
         splice.replace(start, end, refusal_message(entry.subject.refusal))
-    elif isinstance(entry.subject, AskedPath):
+    elif isinstance(entry.subject, AskedPath) and not entry.subject.in_batch:
         splice.replace(start, end)
     else:
         pass_error(state, splice, start, end, told)
@@ -272,6 +272,8 @@ def forget(state: State, dropped: Entry[Asked], sqlstate: str) -> None:
     asked = dropped.subject
     if isinstance(asked, AskedExecute):
         state.finish_run(asked.run, sqlstate=sqlstate)
+    elif isinstance(asked, AskedPath) and asked.in_batch:
+        state.phase = Phase.OPEN
     elif isinstance(asked, AskedQuery):
         for run in asked.running.runs:
             state.finish_run(run, sqlstate=sqlstate)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from dbgate.session.outcome import CatalogChanged, RefreshCatalog
+from dbgate.session.postgres.redeciding import PLANNED_KINDS
 from dbgate.session.postgres.refusals import CATALOG_UNREAD, PATH_MOVED, UNCOVERED, refuse
 from dbgate.session.postgres.state import Phase, State
 from rules.decision import Decision, Verdict
@@ -79,11 +80,17 @@ def one_path_for_all(state: State, decisions: list[Decision]) -> list[Decision]:
 
 def moves_path(decision: Decision) -> bool:
     """May the meaning of unqualified names differ after this statement?"""
-    if decision.changes_catalog:
+    if decision.changes_catalog or decision.calls_user:
         return True
     if decision.detail.startswith("DISCARD"):
         return True
     return bool(decision.settings) and any(setting.name in PATH_SETTINGS for setting in decision.settings)
+
+
+def note_call(state: State, decision: Decision) -> None:
+    """A Bind plans, and so may run functions that are declared immutable."""
+    if state.watched and decision.calls_user and decision.kind in PLANNED_KINDS:
+        state.path_dirty = state.path_moved = True
 
 
 def note_effects(state: State, decision: Decision) -> None:

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from dbgate.session.postgres.asking import NO_STATEMENT, require_unreserved
+from dbgate.session.postgres.asking import NO_STATEMENT, ask_in_batch, end_batch, may_ask_in_batch, require_unreserved
 from dbgate.session.postgres.deciding import decide, decide_one
 from dbgate.session.postgres.elsewhere import Waits, forget_answers
-from dbgate.session.postgres.freshness import awaits_catalog, fresh, is_stale, note_effects
+from dbgate.session.postgres.freshness import awaits_catalog, fresh, is_stale, note_call, note_effects
 from dbgate.session.postgres.naming import awaits_name, behind_name, find_named, note_sent
 from dbgate.session.postgres.redeciding import LASTING_KINDS, redecide, redecide_open
 from dbgate.session.postgres.refusals import PATH_MOVED, refuse, refused
@@ -61,6 +61,7 @@ def on_query(state: State, splice: Splice, start: int, end: int) -> bool:
     if no is not None and no.refusal is not None:
         state.start_run(statement_text(text), no)
         splice.replace(start, end, substitute_query(state, no.refusal))
+        end_batch(state)
         if state.path_dirty:
             await_quiet(state)
         return True
@@ -69,6 +70,7 @@ def on_query(state: State, splice: Splice, start: int, end: int) -> bool:
         piece = text[decision.start : decision.end] if len(decisions) > 1 else text
         start_statement(state, running, decision, statement_text(piece))
     state.ledger.expect(Ask.QUERY, Answer.FORWARD, AskedQuery(running))
+    end_batch(state)
     if len(decisions) == 1:
         learn(state, text, running.texts[0], decisions[0])
     if state.path_dirty:
@@ -134,6 +136,7 @@ def on_bind(state: State, splice: Splice, start: int, end: int) -> bool:
     if prepared is not None and decision.refusal is not None:
         return refuse_in_place(state, splice, start, end, decision, decision.refusal, prepared)
     state.hidden = state.hidden or decision.hides
+    note_call(state, decision)
     note_sent(state, CarrierKind.CURSOR, portal, prepared)
     state.ledger.expect(Ask.BIND, Answer.FORWARD, AskedBind(portal, name, formats))
     if state.watched and prepared is not None and (prepared.carried or decision.runs is not None):
@@ -173,8 +176,8 @@ def on_execute(state: State, splice: Splice, start: int, end: int) -> bool:
             decision = run_by_name(state, decision)
         if decision.kind not in LASTING_KINDS:
             decision = fresh(state, decision)
-        if is_stale(state, decision):
-            decision = refuse(decision, PATH_MOVED)
+            if is_stale(state, decision):
+                decision = refuse(decision, PATH_MOVED)
         if decision.refusal is not None:
             return refuse_in_place(state, splice, start, end, decision, decision.refusal, prepared)
         note_run(state, prepared, decision)
@@ -212,6 +215,7 @@ def on_close(state: State, splice: Splice, start: int, end: int) -> bool:
 def on_sync(state: State, splice: Splice, start: int, end: int) -> bool:
     require_length(end - start, HEADER_SIZE, "Sync")
     state.ledger.expect_sync(None)
+    end_batch(state)
     if state.path_dirty:
         await_quiet(state)
     return True
@@ -278,6 +282,10 @@ IN_COPY: Final = frozenset(b"dcfSHX")
 ENDS_SKIPPING: Final = frozenset(b"SX")
 
 
+#: What the server reads names in, at once or when it runs.
+HAS_NAMES: Final = frozenset(b"QPB")
+
+
 def handle(state: State, kind: int, splice: Splice, start: int, end: int) -> bool:
     """One message. Raises PeerError for one that the protocol does not have or that cannot come now."""
     handler = HANDLERS.get(kind)
@@ -289,6 +297,9 @@ def handle(state: State, kind: int, splice: Splice, start: int, end: int) -> boo
         return True
     if ledger.copying and kind not in IN_COPY:
         raise PeerError(f"unexpected message type 0x{kind:02x} during COPY from stdin")
+    if state.path_dirty and kind in HAS_NAMES and may_ask_in_batch(state):
+        splice.insert(start, ask_in_batch(state))
+        return False
     try:
         handled = handler(state, splice, start, end)
     except Waits:

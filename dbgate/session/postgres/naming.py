@@ -55,6 +55,7 @@ def behind_name(state: State, decision: Decision, opened: dict[tuple[CarrierKind
         columns=behind.columns,
         masked_columns=behind.masked_columns,
         hides=decision.hides or behind.hides,
+        calls_user=decision.calls_user or behind.calls_user,
     )
 
 

@@ -89,9 +89,11 @@ class AskedQuery:
 
 @dataclass(slots=True)
 class AskedPath:
-    """The gate's own question for the search path; `answer`: the array's text."""
+    """The gate's own question for the search path; `answer`: the array's text. `in_batch`: asked within a batch of the
+    client's, which shares its fate."""
 
     answer: str = ""
+    in_batch: bool = False
 
 
 @dataclass(slots=True)
@@ -132,7 +134,8 @@ class State:
     """`status`: the last ReadyForQuery's transaction status. `watched`: there is something to hide from this role; if
     not, nothing is asked, described or rebuilt on its behalf. `hidden`: the open transaction (or what is outstanding)
     touched data that the role may not see whole, so the server's texts are rebuilt. `path_dirty`: the search path may
-    have changed; `path_moved`: it did so inside the open transaction, whose end may change it back. `retried`: the
+    have changed; `path_moved`: it did so inside the open transaction, whose end may change it back.
+    `path_provisional`: it was asked for within a batch, whose failure may change it back. `retried`: the
     catalog was just read again for the statement at hand. `farewell`: the server has sent a FATAL error.
     `may_wait`: a client's message is at hand, not a reply. `awaited`: the question that
     another process has; `answers`: its answers by text, until the message that needs them has been handled.
@@ -154,6 +157,7 @@ class State:
     hidden: bool = False
     path_dirty: bool = False
     path_moved: bool = False
+    path_provisional: bool = False
     retried: bool = False
     events: list[Event] = field(default_factory=list)
     wishes: list[Wish] = field(default_factory=list)

@@ -76,6 +76,7 @@ class FakeContext:
             "DEALLOCATE": {"drops": Carrier(CarrierKind.STATEMENT, None if second == "ALL" else second)},
             "SET": {"settings": (Setting(second, ("x",)),)},
             "CREATE": {"changes_catalog": True},
+            "SELECT": {"calls_user": "f()" in sql},
         }.get(verb, {})
         return Decision(Verdict.ALLOW, KINDS.get(verb, "select"), **at, **plan, **carried)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dbgate.session.postgres.asking import ASK_PATH, OWN_NAME, RESERVED, read_schemas
+from dbgate.session.postgres.asking import ASK_IN_BATCH, ASK_PATH, OWN_NAME, RESERVED, read_schemas
 from protocols.postgres import backend, frontend
-from tests.dbgate.session.fakes import new_session
+from tests.dbgate.session.fakes import FakePolicy, new_session
 from tests.dbgate.session.model_server import ModelServer
 from tests.dbgate.session.test_session import SYNC, decoded, exchange, only_error, query
 
@@ -96,3 +96,79 @@ def test_the_gates_own_names_are_taken_from_nobody(message: frontend.FrontendMes
 )
 def test_the_answer_is_an_array_of_names(array: str, schemas: tuple[str, ...]) -> None:
     assert read_schemas(array) == schemas
+
+
+# ---------------------------------------------------------------- within a batch
+
+
+def one(sql: str) -> bytes:
+    return frontend.Parse("", sql).encode() + RUN
+
+
+def ready_count(data: bytes) -> int:
+    return names(data).count("ReadyForQuery")
+
+
+@pytest.mark.parametrize("mover", ["SET search_path", "SELECT f()"])
+@pytest.mark.parametrize("last", [one("SELECT 1") + SYNC, query("SELECT 1")])
+def test_within_a_batch_the_path_is_asked_for_before_the_next_names(mover: str, last: bytes) -> None:
+    session, server = new_session(), ModelServer()
+    outcome = session.client_sent(one(mover) + last, 0)
+    assert outcome.hold_client
+    assert outcome.to_upstream.endswith(ASK_IN_BATCH)
+    answered = session.upstream_sent(server.receive(outcome.to_upstream), 0)
+    assert "ReadyForQuery" not in names(answered.to_client)
+    assert b"SELECT 1" in answered.to_upstream
+    assert answered.to_upstream.count(b"current_schemas") == 0
+    received = session.upstream_sent(server.receive(answered.to_upstream), 0)
+    assert received.to_upstream == ASK_PATH  # what the batch did may have been undone with it
+    assert ready_count(received.to_client) == 1
+    session.upstream_sent(server.receive(received.to_upstream), 0)
+    assert session.idle
+
+
+def test_a_batch_that_fails_before_the_question_skips_it_too() -> None:
+    session, server = new_session(), ModelServer()
+    received = exchange(session, server, one("SET search_path") + one("SELECT fail") + one("SELECT 1") + SYNC)
+    assert names(received)[-2:] == ["ErrorResponse", "ReadyForQuery"]
+    failing = one("SELECT f() fail") + one("SELECT 1") + SYNC
+    assert names(exchange(session, server, failing))[-2:] == ["ErrorResponse", "ReadyForQuery"]
+    assert "SELECT 1" not in server.ran
+    assert session.idle
+
+
+def test_a_question_within_a_batch_that_is_cancelled_fails_the_batch() -> None:
+    session, server = new_session(), ModelServer()
+    outcome = session.client_sent(one("SELECT f()") + one("SELECT 1") + SYNC, 0)
+    whole = server.receive(outcome.to_upstream)
+    till = whole.rindex(backend.BindComplete().encode())  # that of the question
+    cancelled = whole[:till] + backend.error("ERROR", "57014", "canceling statement").encode()
+    server.skipping = True
+    told = session.upstream_sent(cancelled, 0)
+    assert only_error(told.to_client).get("C") == "57014"
+    assert told.to_upstream.startswith(SYNC)
+    after = session.upstream_sent(server.receive(told.to_upstream), 0)
+    assert names(after.to_client) == ["ReadyForQuery"]
+    assert "SELECT 1" not in server.ran
+
+
+def test_a_function_of_a_user_is_called_without_a_question_in_the_midst_of_its_own_batch() -> None:
+    session, server = new_session(), ModelServer()
+    sent = one("SELECT f()") + SYNC
+    outcome = session.client_sent(sent, 0)
+    assert b"current_schemas" not in outcome.to_upstream
+    assert session.upstream_sent(server.receive(outcome.to_upstream), 0).to_upstream == ASK_PATH
+
+
+def test_the_same_path_leaves_every_decision_as_it_is() -> None:
+    session, server = new_session(), ModelServer()
+    before = session._state.context
+    exchange(session, server, query("SELECT f()"))
+    assert session._state.context is before
+    assert not session._state.path_dirty
+
+
+def test_a_role_with_nothing_to_hide_is_never_asked_about() -> None:
+    session = new_session(FakePolicy(unrestricted=True))
+    sent = one("SELECT f()") + one("SELECT 1") + SYNC + query("SELECT f()")
+    assert session.client_sent(sent, 0).to_upstream == sent

@@ -16,7 +16,7 @@ SQL = st.sampled_from(
     ["SELECT 1", "SELECT masked", "SELECT fail", "SELECT hidden fail", "SELECT masked fail", "forbidden", "BEGIN",
      "COMMIT", "ROLLBACK", "INSERT 1", "", "nonsense", "DECLARE a SELECT masked", "DECLARE a SELECT 1", "FETCH a",
      "CLOSE a", "PREPARE b SELECT masked", "PREPARE b SELECT 2", "EXECUTE b", "DEALLOCATE b", "SET search_path",
-     "CREATE t"]
+     "CREATE t", "SELECT f()", "SELECT f() fail"]
 )  # fmt: skip
 TEXTS = st.one_of(
     SQL,
