@@ -19,7 +19,7 @@ from dbgate.session.postgres.elsewhere import Waits, forget_answers
 from dbgate.session.postgres.freshness import awaits_catalog, fresh, is_stale, note_call, note_effects
 from dbgate.session.postgres.naming import awaits_name, behind_name, find_named, note_sent
 from dbgate.session.postgres.redeciding import LASTING_KINDS, redecide, redecide_open
-from dbgate.session.postgres.refusals import PATH_MOVED, refuse, refused
+from dbgate.session.postgres.refusals import PATH_MOVED, TOO_MANY_PREPARED, refuse, refused
 from dbgate.session.postgres.registry import Prepared, server_name
 from dbgate.session.postgres.runs import Running
 from dbgate.session.postgres.splice import Splice
@@ -99,6 +99,9 @@ def on_parse(state: State, splice: Splice, start: int, end: int) -> bool:
     decision = decide_one(state, text)
     if decision is None:
         return False
+    limits = state.limits
+    if decision.refusal is None and not state.names.has_room(name, text, limits.prepared, limits.prepared_bytes):
+        decision = refuse(decision, TOO_MANY_PREPARED)
     if decision.refusal is not None:
         state.start_run(statement_text(text), decision)
         state.ledger.expect(Ask.PARSE, Answer.SUBSTITUTE, Refused(decision.refusal))

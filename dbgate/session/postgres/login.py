@@ -25,8 +25,11 @@ class SessionLogin:
 class Limits:
     """`client_message`, `upstream_message`: the largest message kept whole, in bytes. COPY data from the server and
     unmasked rows pass in pieces and know no bound; a client's CopyData is kept whole. `outstanding`: requests without a
-    reply before the client must wait."""
+    reply before the client must wait. `prepared`, `prepared_bytes`: prepared statements that a session may hold, and
+    the bytes of their texts."""
 
     client_message: int = 256 * 1024 * 1024
     upstream_message: int = 256 * 1024 * 1024
     outstanding: int = 10_000
+    prepared: int = 10_000
+    prepared_bytes: int = 64 * 1024 * 1024

@@ -50,6 +50,14 @@ NESTED_CARRIER: Final = Refusal(
     "write the query itself in place of the name",
 )
 
+TOO_MANY_PREPARED: Final = Refusal(
+    "dbgate:prepared",
+    MESSAGE,
+    'rule "dbgate:prepared": this session holds as many prepared statements, or as much text in them, as it may',
+    "close prepared statements (Close, DEALLOCATE) before you prepare new ones",
+    sqlstate="53400",
+)
+
 
 def unknown_name(carrier: Carrier) -> Refusal:
     """A cursor or prepared statement that the gate saw nobody open, with the server's SQLSTATE for one that is not."""

@@ -71,6 +71,7 @@ class Names:
     portals: dict[str, Portal] = field(default_factory=dict)
     sent_statements: dict[str, Sent] = field(default_factory=dict)
     sent_portals: dict[str, Sent] = field(default_factory=dict)
+    text_bytes: int = 0
 
     def sent(self, kind: CarrierKind) -> dict[str, Sent]:
         return self.sent_statements if kind is CarrierKind.STATEMENT else self.sent_portals
@@ -81,6 +82,18 @@ class Names:
             return self.statements.get(name)
         portal = self.portals.get(name)
         return portal.prepared if portal else None
+
+    def has_room(self, name: str, text: bytes, most: int, most_bytes: int) -> bool:
+        """May the server keep one more prepared statement? `text_bytes` only grows, until it reaches the bound: then
+        the texts are measured."""
+        named = len(self.statements) - ("" in self.statements) + len(self.sent_statements)
+        if name and name not in self.statements and named >= most:
+            return False
+        self.text_bytes += len(text)
+        if self.text_bytes > most_bytes:
+            sent = [sent.prepared for sent in self.sent_statements.values() if sent.prepared is not None]
+            self.text_bytes = len(text) + sum(len(kept.text) for kept in (*self.statements.values(), *sent))
+        return self.text_bytes <= most_bytes
 
     def settle(self) -> None:
         """Nothing is outstanding: what was hoped for has come about or failed."""

@@ -138,7 +138,7 @@ class PostgresSession:
         if state.phase is Phase.CLOSED:
             return state.outcome()
         state.close(message)
-        return state.outcome(fatal_message(sqlstate, message), TERMINATE)
+        return state.outcome(self._last_words(fatal_message(sqlstate, message)), TERMINATE)
 
     def upstream_lost(self, reason: str, now: int) -> Outcome:
         """The upstream's connection is gone: the client is told, unless the server itself has said goodbye."""
@@ -319,7 +319,12 @@ class PostgresSession:
         else:
             told = fatal_message(problem.sqlstate, problem.message, hint=problem.hint)
         state.close(f"{reason}: {problem}")
-        return state.outcome(to_client + told, to_upstream + TERMINATE)
+        return state.outcome(to_client + self._last_words(told), to_upstream + TERMINATE)
+
+    def _last_words(self, message: bytes) -> bytes:
+        """In the midst of a row that passes in pieces the client would read them as the row's values: only the closed
+        connection can tell it then."""
+        return b"" if self._through else message
 
 
 def count_copy_data(buffer: bytes, position: int) -> tuple[int, int]:

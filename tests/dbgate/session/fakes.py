@@ -67,7 +67,7 @@ class FakeContext:
             return Decision(Verdict.REFUSE, "select", refusal=NO, missing=(("unknown_t",),), **at)
         masked: dict[str, Any] = {"masks": (KEEP_4,), "width": 1, "hides": True, "masked_columns": ("public.t.c",)}
         plan = masked if "masked" in sql else {"hides": "hidden" in sql}
-        carried = {
+        effects: dict[str, dict[str, Any]] = {
             "DECLARE": {"defines": Carrier(CarrierKind.CURSOR, second, "HOLD" in sql)},
             "PREPARE": {"defines": Carrier(CarrierKind.STATEMENT, second)},
             "FETCH": {"runs": Carrier(CarrierKind.CURSOR, second)},
@@ -77,8 +77,8 @@ class FakeContext:
             "SET": {"settings": (Setting(second, ("x",)),)},
             "CREATE": {"changes_catalog": True},
             "SELECT": {"calls_user": "f()" in sql},
-        }.get(verb, {})
-        return Decision(Verdict.ALLOW, KINDS.get(verb, "select"), **at, **plan, **carried)
+        }
+        return Decision(Verdict.ALLOW, KINDS.get(verb, "select"), **at, **plan, **effects.get(verb, {}))
 
     def origin_mask(self, table_oid: int, attribute_number: int) -> Mask | None:
         return KEEP_4 if (table_oid, attribute_number) == (MASKED_TABLE, 1) else None
