@@ -56,7 +56,7 @@ def is_plain(decision: Decision) -> bool:
         decision.verdict is Verdict.ALLOW
         and decision.kind in PLAIN_KINDS
         and decision.masks is None
-        and not (decision.hides or decision.changes_catalog or getattr(decision, "calls_user", False))
+        and not (decision.hides or decision.changes_catalog or decision.calls_user)
         and not (decision.settings or decision.missing)
         and decision.runs is decision.defines is decision.drops is None
     )
