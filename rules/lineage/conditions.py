@@ -13,9 +13,14 @@ from rules.tree import Call, Cast, Column, Expression, Field, Literal, Operation
 _EQUALITY = frozenset({"=", "<>", "!=", "is_distinct", "is_not_distinct"})
 _MEMBERSHIP = frozenset({"in", "not_in", "= any", "<> all"})
 _NULLNESS = frozenset({"is_null", "is_not_null"})
-_LOGIC = frozenset({"and", "or", "not"})
+_LOGIC = frozenset({"and", "or", "not", "is_true", "is_not_true", "is_false", "is_not_false"})
 _LISTS = frozenset({"array", "list", "row"})
 _SIGNS = frozenset({"-", "+"})
+
+
+#: with a constant, they make a comparison with one more constant
+_WRAPPERS = frozenset({"coalesce", "nullif"})
+_SIMPLE = _LOGIC | _EQUALITY | _MEMBERSHIP | _NULLNESS | _LISTS | _WRAPPERS
 
 
 def condition(reader: Reader, e: Expression, scope: Scope, join: bool = False) -> bool:
@@ -27,8 +32,8 @@ def condition(reader: Reader, e: Expression, scope: Scope, join: bool = False) -
             return _equal(reader, e.operands[0], e.operands[1], scope, join)
         if e.operator in _MEMBERSHIP and _among(reader, e, scope):
             return True
-        if e.operator in _NULLNESS and isinstance(e.operands[0], Column):
-            return _null_test(reader, e.operands[0], scope)
+        if e.operator in _NULLNESS and isinstance(tested := _bare(e.operands[0], "nullif"), Column):
+            return _null_test(reader, tested, scope)
     if isinstance(e, Subquery) and e.form in ("in", "any") and e.operator in ("", "=") and e.test is not None:
         return _in_query(reader, e, scope)
     return _filtered(reader, e, scope)
@@ -39,7 +44,7 @@ def is_simple(e: Expression) -> bool:
     if isinstance(e, Cast):
         return is_simple(e.operand)
     if isinstance(e, Operation):
-        return e.operator in _LOGIC | _EQUALITY | _MEMBERSHIP | _NULLNESS | _LISTS and all(map(is_simple, e.operands))
+        return e.operator in _SIMPLE and all(map(is_simple, e.operands))
     return isinstance(e, Column | Literal | Parameter)
 
 
@@ -71,9 +76,18 @@ def _equal(reader: Reader, left: Expression, right: Expression, scope: Scope, jo
     if _is_row(left) and _is_row(right):
         pairs = zip(left.operands, right.operands, strict=False)  # type: ignore[union-attr]
         return sum(_equal(reader, a, b, scope, join) for a, b in pairs) > 0
+    left, right = _bare(left, "coalesce"), _bare(right, "coalesce")
     a, b = value(reader, left, scope), value(reader, right, scope)
     compared(reader, a, b, _use(left, a, right, b, join))
     return bool(a.sources or b.sources) or _looks(left) or _looks(right)
+
+
+def _bare(e: Expression, wrapper: str) -> Expression:
+    """The column in `coalesce(column, constant)` or `nullif(column, constant)`."""
+    if not isinstance(e, Operation) or e.operator != wrapper or not e.operands:
+        return e
+    first, rest = e.operands[0], e.operands[1:]
+    return first if isinstance(first, Column) and all(map(is_constant, rest)) else e
 
 
 def _is_row(e: Expression) -> bool:
@@ -129,7 +143,7 @@ def _among(reader: Reader, e: Operation, scope: Scope) -> bool:
     if not e.operands:
         return False
     first, rest = e.operands[0], e.operands[1:]
-    tests = first.operands if _is_row(first) else (first,)  # type: ignore[union-attr]
+    tests = first.operands if _is_row(first) else (_bare(first, "coalesce"),)  # type: ignore[union-attr]
     if not all(map(is_constant, rest)):
         return False
     items = [value(reader, t, scope) for t in tests]

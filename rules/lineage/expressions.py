@@ -18,6 +18,7 @@ from rules.lineage.values import (
     united,
     whole_row,
 )
+from rules.postgres import total_functions
 from rules.spelling import did_you_mean
 from rules.tree import (
     Call,
@@ -113,7 +114,8 @@ def call(reader: Reader, e: Call, scope: Scope) -> Item:
     arguments = values(reader, e.arguments, scope)
     if e.conditions:  # ORDER BY, FILTER and OVER parts decide which rows count, as a WHERE does
         for each in e.conditions:
-            _conditional(reader, each, scope)
+            if each not in e.arguments or e.name[-1] not in total_functions.ORDERED:
+                _conditional(reader, each, scope)
     if functions.is_built_in(reader, e.name, "count"):
         _counted(reader, e, arguments)
         return computed(NO_SOURCES, "count")

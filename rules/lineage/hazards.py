@@ -42,7 +42,9 @@ def of_call(reader: Reader, e: Call, arguments: list[Item]) -> int:
     """Notes the call's hazards. Returns its weight."""
     sources = united(arguments)
     weight = min(_call_weight(e, arguments), UNBOUND)
-    if sources and (weight > HEAVIEST or not _total_call(reader, e, arguments)):
+    if weight <= HEAVIEST and e.name[-1] in total.KEYED and _is_built_in(reader, e):
+        told(reader, united(arguments[::2]))  # a key may not be NULL; any value will do
+    elif sources and (weight > HEAVIEST or not _total_call(reader, e, arguments)):
         told(reader, sources)
     return weight
 
@@ -82,7 +84,7 @@ def hollow_operation(e: Operation, operands: list[Item]) -> bool:
 
 def _total_call(reader: Reader, e: Call, arguments: list[Item]) -> bool:
     name = e.name[-1]
-    if e.name[-2:-1] != ("pg_catalog",) and (len(e.name) > 1 or name in reader.catalog.functions_by_name):
+    if not _is_built_in(reader, e):
         return False
     if name in total.TOTAL:
         return True
@@ -90,7 +92,7 @@ def _total_call(reader: Reader, e: Call, arguments: list[Item]) -> bool:
         worked_on = 1 if name in total.CONSTANT_FIRST else 0
         return not united(item for position, item in enumerate(arguments) if position != worked_on)
     if name in total.AFTER_CONSTANT:
-        return not arguments[0].sources and _plain_format(e.arguments[0])
+        return not arguments[0].sources and (name != "format" or _plain_format(e.arguments[0]))
     return name in total.ON_COLUMNS and all(isinstance(a, Column | Literal) for a in e.arguments)
 
 
@@ -99,6 +101,10 @@ def of_cast(reader: Reader, e: Cast, item: Item) -> None:
         return
     if not (e.type_name[-1] == "date" and _types(reader, item, ("timestamp", "date"))):
         told(reader, item.sources)
+
+
+def _is_built_in(reader: Reader, e: Call) -> bool:
+    return e.name[-2:-1] == ("pg_catalog",) or (len(e.name) == 1 and e.name[0] not in reader.catalog.functions_by_name)
 
 
 def _plain_format(e: Expression) -> bool:

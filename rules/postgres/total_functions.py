@@ -20,7 +20,7 @@ TOTAL: Final = words("""
     array_upper ascii avg bit_length bool_and bool_or btrim cardinality ceil ceiling char_length character_length concat
     concat_ws count cume_dist dense_rank every first_value floor hashtext hashtextextended host initcap isempty isfinite
     json_agg json_build_array json_strip_nulls json_typeof jsonb_agg jsonb_build_array jsonb_pretty jsonb_strip_nulls
-    jsonb_typeof justify_days justify_hours lag last_value lead length lower ltrim masklen max md5 min num_nonnulls
+    jsonb_typeof justify_days justify_hours lag last_value lead length lower ltrim masklen max md5 min mode num_nonnulls
     num_nulls octet_length percent_rank pg_column_size pg_typeof position quote_ident quote_literal quote_nullable rank
     reverse round row_number row_to_json rtrim sha224 sha256 sha384 sha512 sign starts_with stddev stddev_pop
     stddev_samp string_agg strpos sum to_json to_jsonb trunc upper var_pop var_samp variance xmlagg xmlconcat
@@ -40,7 +40,13 @@ CONSTANT_FIRST: Final = words("date_part date_trunc extract timezone")
 ON_COLUMNS: Final = words("array_agg array_append array_cat array_prepend array_remove array_replace range_agg")
 
 #: Total while the first argument is a constant, whatever the others are.
-AFTER_CONSTANT: Final = words("format")
+AFTER_CONSTANT: Final = words("format percentile_cont percentile_disc")
+
+#: Total but for their keys, every other argument from the first.
+KEYED: Final = words("json_build_object jsonb_build_object json_object_agg jsonb_object_agg")
+
+#: Aggregates that sort their arguments and return them: the order shows in nothing else.
+ORDERED: Final = words("percentile_cont percentile_disc mode")
 
 #: How results grow: by a count, to a length, by a constant for each match, over many rows.
 REPEATING: Final = words("repeat")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dbgate.session.outcome import RefreshCatalog
 from dbgate.session.postgres.elsewhere import decisions_of
-from dbgate.session.postgres.freshness import awaits_catalog, fresh, is_stale, one_path_for_all
+from dbgate.session.postgres.freshness import at_rest, awaits_catalog, fresh, is_stale, one_path_for_all
 from dbgate.session.postgres.naming import awaits_name, carried
 from dbgate.session.postgres.refusals import EMPTY, PATH_MOVED, refuse, refused
 from dbgate.session.postgres.state import Phase, State
+from rules.decide import UNKNOWN_RELATION
 from rules.decision import Decision
 
 
@@ -30,7 +31,7 @@ def decide(state: State, text: bytes) -> tuple[Decision, ...] | None:
 
 def asks_for_missing(state: State, decisions: tuple[Decision, ...]) -> bool:
     """Is a text refused for names that the catalog does not know? Then, once, the catalog is read again."""
-    missing = () if state.retried else missing_relations(decisions)
+    missing = () if state.retried else missing_names(state, decisions)
     state.retried = bool(missing)
     if missing:
         state.phase = Phase.AWAITS_CATALOG
@@ -38,10 +39,15 @@ def asks_for_missing(state: State, decisions: tuple[Decision, ...]) -> bool:
     return bool(missing)
 
 
-def missing_relations(decisions: tuple[Decision, ...]) -> tuple[tuple[str, ...], ...]:
-    """What a refused text names that the catalog does not know."""
-    missing = tuple(name for decision in decisions if decision.missing for name in decision.missing)
-    return missing if missing and refused(decisions) is not None else ()
+def missing_names(state: State, decisions: tuple[Decision, ...]) -> tuple[tuple[str, ...], ...]:
+    """What a refused text names that the catalog does not know.
+
+    Columns and functions count while nothing is under way: an open transaction may have changed its tables, which
+    nobody else sees, and its locks would keep the catalog's reader waiting."""
+    if refused(decisions) is None:
+        return ()
+    asked = [d for d in decisions if d.refusal and (d.refusal.rule == UNKNOWN_RELATION or at_rest(state))]
+    return tuple(name for decision in asked for name in decision.missing)
 
 
 def decide_one(state: State, text: bytes) -> Decision | None:
