@@ -143,7 +143,7 @@ def converse(place: Place, conversation: Sequence[Part], *, at_once: bool) -> li
 def _reduced(message: raw.Message) -> tuple[str, bytes]:
     if message.kind == "E":
         code = message.fields["C"]
-        return "E", b"refused" if code in ("42501", "42601") else code.encode()
+        return "E", b"refused" if code in ("42501", "42601", "42P01") else code.encode()
     if message.kind == "T":
         return "T", message.payload[:2]
     return message.kind, message.payload
