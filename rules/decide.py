@@ -29,7 +29,7 @@ from rules.roles import RoleView, covering
 from rules.settings_policy import objection
 from rules.spelling import did_you_mean
 from rules.touching import direct_tables, read_columns, show_table, statement_words, use_words
-from rules.tree import Unparsable
+from rules.tree import Access, Unparsable
 
 Law = Callable[[Facts, RoleView], Refusal | None]
 
@@ -82,7 +82,7 @@ def decide(facts: Facts, view: RoleView) -> Decision:
         runs=facts.runs,
         drops=facts.drops,
         changes_catalog=facts.kind in CATALOG_KINDS,
-        calls_user=calls_user(facts),
+        calls_user=calls_user(facts, view),
         start=facts.start,
         end=facts.end,
     )
@@ -115,8 +115,12 @@ def _unknown_names(facts: Facts, refusal: Refusal) -> tuple[tuple[str, ...], ...
     return (problem.missing,) if problem is not None and problem.missing else ()
 
 
-def calls_user(facts: Facts) -> bool:
-    return facts.kind in CALLING_KINDS or any(function.risk in OPAQUE for function in facts.functions)
+def calls_user(facts: Facts, view: RoleView) -> bool:
+    """By name, by CALL and DO, or by a trigger of a table that is written."""
+    if facts.kind in CALLING_KINDS or any(function.risk in OPAQUE for function in facts.functions):
+        return True
+    written = (use.table for use in facts.tables if use.access is not Access.SELECT)
+    return any((relation := view.catalog.by_name.get(table)) is not None and relation.triggers for table in written)
 
 
 def touched_tables(facts: Facts) -> tuple[str, ...]:

@@ -26,6 +26,8 @@ Query: TypeAlias = Callable[[str], Awaitable[list[Row]]]
 
 BEGIN: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 SETTINGS: Final = "SET LOCAL search_path = ''"
+#: A session may hold a lock on what it has changed and wait for this reading itself: better no catalog than a deadlock.
+LOCK_TIMEOUT: Final = "SET LOCAL lock_timeout = '2s'"
 COMMIT: Final = "COMMIT"
 ROLLBACK: Final = "ROLLBACK"
 
@@ -116,6 +118,7 @@ async def read_catalog(query: Query, known: Catalog | None = None) -> Catalog:
     await query(BEGIN)
     try:
         await query(SETTINGS)
+        await query(LOCK_TIMEOUT)
         version = fingerprint(await query(FINGERPRINT))
         same = known is not None and known.version == version
         rows = {} if same else {name: await query(text) for name, text in QUERIES.items()}

@@ -74,7 +74,16 @@ class TestAllow:
     )
     def test_whether_code_runs_that_nobody_has_read(self, kind: str, risk: FunctionRisk, calls: bool) -> None:
         used = frozenset({function("public.f", risk)})
-        assert calls_user(facts(kind, table("customers"), functions=used)) is calls
+        assert calls_user(facts(kind, table("customers"), functions=used), role(READS)) is calls
+
+    def test_a_trigger_of_a_written_table_is_such_code(self) -> None:
+        relations = tuple(replace(r, triggers=r.name == "orders") for r in CATALOG.relations)
+        loaded = load({"rules.yaml": "version: 1\n" + ALL}).rulebook
+        assert loaded is not None
+        view = RoleView(loaded, "agent", replace(CATALOG, relations=relations), readable)
+        assert calls_user(facts("insert", table("orders", Access.INSERT)), view)
+        assert not calls_user(facts("insert", table("customers", Access.INSERT)), view)
+        assert not calls_user(facts("select", table("orders")), view)
 
     def test_another_role_has_nothing(self) -> None:
         assert refusing(decide(select("customers"), role(READS, "other"))) == "dbgate:default"
