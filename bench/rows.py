@@ -26,7 +26,8 @@ from bench.pgbench import ALLOW
 SCHEMA = """
 CREATE TABLE people (id int, name text, email text, ssn text, amount numeric, created timestamp);
 INSERT INTO people SELECT n, 'Person number ' || n, 'person.' || n || '@mail.example.com',
-    lpad((n::bigint * 7919 % 1000000000)::text, 9, '0'), (n % 100000) / 100.0, timestamp '2024-01-01' + n * interval '1 second'
+    lpad((n::bigint * 7919 % 1000000000)::text, 9, '0'), (n % 100000) / 100.0,
+    timestamp '2024-01-01' + n * interval '1 second'
     FROM generate_series(1, {rows}) n;
 """
 MASKED = """version: 1

@@ -318,6 +318,13 @@ def read_bind_names(buffer: bytes, start: int = 0, end: int | None = None) -> tu
     return text(buffer[start:middle]), text(buffer[middle + 1 : last])
 
 
+def read_bind_parameter_count(buffer: bytes, position: int, end: int) -> int:
+    """How many parameter values a Bind says it holds, whose two names end at `position`; 0 when it is cut short."""
+    formats = int.from_bytes(buffer[position : min(position + 2, end)], "big")
+    position += 2 + 2 * formats
+    return int.from_bytes(buffer[position : min(position + 2, end)], "big")
+
+
 def read_bind_result_formats(buffer: bytes, start: int = 0, end: int | None = None) -> tuple[int, ...]:
     """The result format codes of a Bind payload, as sent. The whole payload's layout is checked on the way."""
     reader = ByteReader(buffer, start, end)

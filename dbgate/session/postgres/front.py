@@ -30,7 +30,6 @@ from dbgate.session.postgres.state import (
     AskedExecute,
     AskedParse,
     AskedQuery,
-    FatalError,
     Phase,
     Refused,
     State,
@@ -45,6 +44,7 @@ from rules.tree import Carrier, CarrierKind
 
 #: No SQL, whatever the server's version: stands in for a refused text.
 NO_SQL: Final = "dbgate refused this statement"
+MOST_PORTALS: Final = 1000  # whose numbers of parameters are kept
 FLUSH: Final = frontend.Flush().encode()
 
 Handler = Callable[[State, Splice, int, int], bool]
@@ -141,10 +141,19 @@ def on_bind(state: State, splice: Splice, start: int, end: int) -> bool:
     state.hidden = state.hidden or decision.hides
     note_call(state, decision)
     note_sent(state, CarrierKind.CURSOR, portal, prepared)
+    note_parameters(state, portal, splice.buffer, payload, end)
     state.ledger.expect(Ask.BIND, Answer.FORWARD, AskedBind(portal, name, formats))
     if state.watched and prepared is not None and (prepared.carried or decision.runs is not None):
         describe_for_ourselves(state, splice, frontend.Target.PORTAL, sent_portal, end)
     return True
+
+
+def note_parameters(state: State, portal: str, buffer: bytes, payload: int, end: int) -> None:
+    """How many parameters a portal has, for the audit of its runs. The names are two NULs long."""
+    if len(state.parameters) >= MOST_PORTALS:
+        state.parameters.clear()
+    names_end = buffer.find(b"\0", buffer.find(b"\0", payload) + 1) + 1
+    state.parameters[portal] = frontend.read_bind_parameter_count(buffer, names_end, end)
 
 
 def refuse_in_place(
@@ -158,7 +167,7 @@ def refuse_in_place(
 
 
 def on_describe(state: State, splice: Splice, start: int, end: int) -> bool:
-    target, name = read_target(splice.buffer, start + HEADER_SIZE, end)
+    target, name = frontend.read_target(splice.buffer, start + HEADER_SIZE, end)
     ask = Ask.DESCRIBE_STATEMENT if target == ord("S") else Ask.DESCRIBE_PORTAL
     state.ledger.expect(ask, Answer.FORWARD, AskedDescribe(server_name(name)))
     return True
@@ -186,7 +195,8 @@ def on_execute(state: State, splice: Splice, start: int, end: int) -> bool:
         note_run(state, prepared, decision)
         if state.watched and prepared.carried and prepared.shape is None:
             describe_for_ourselves(state, splice, frontend.Target.PORTAL, sent_portal, start)
-    run = state.start_run(statement_text(prepared.text) if prepared else "", decision)
+    text = statement_text(prepared.text) if prepared else ""
+    run = state.start_run(text, decision, state.parameters.get(portal, 0))
     state.ledger.expect(Ask.EXECUTE, Answer.FORWARD, AskedExecute(portal, run, prepared))
     return True
 
@@ -208,7 +218,7 @@ UNKNOWN_PORTAL: Final = Decision(Verdict.ALLOW, "unknown", detail="EXECUTE of an
 
 
 def on_close(state: State, splice: Splice, start: int, end: int) -> bool:
-    target, sent_name = read_target(splice.buffer, start + HEADER_SIZE, end)
+    target, sent_name = frontend.read_target(splice.buffer, start + HEADER_SIZE, end)
     name = server_name(sent_name)
     note_sent(state, CarrierKind.STATEMENT if target == ord("S") else CarrierKind.CURSOR, name, None)
     state.ledger.expect(Ask.CLOSE, Answer.FORWARD, AskedClose(target, name))
@@ -343,14 +353,6 @@ def note_names(state: State, decision: Decision, text: bytes) -> None:
 
 def statement_text(text: bytes) -> str:
     return str(text, "utf-8", "replace").strip()
-
-
-def read_target(buffer: bytes, start: int, end: int) -> tuple[int, str]:
-    """Describe's and Close's `S` or `P` and the name."""
-    message = frontend.decode(ord("D"), buffer[start:end])
-    if not isinstance(message, frontend.Describe):
-        raise FatalError("XX000", "dbgate: internal error")
-    return ord(message.target.value), message.name
 
 
 def require_length(have: int, want: int, name: str) -> None:

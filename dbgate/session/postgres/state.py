@@ -137,8 +137,8 @@ class State:
     have changed; `path_moved`: it did so inside the open transaction, whose end may change it back.
     `path_provisional`: it was asked for within a batch, whose failure may change it back. `retried`: the
     catalog was just read again for the statement at hand. `farewell`: the server has sent a FATAL error.
-    `may_wait`: a client's message is at hand, not a reply. `awaited`: the question that
-    another process has; `answers`: its answers by text, until the message that needs them has been handled.
+    `may_wait`: a client's message is at hand, not a reply. `awaited`: the question that another process has; `answers`:
+    its answers by text, until the message that needs them has been handled. `parameters`: portal -> how many it has.
     `catalog_dirty`: this session has changed the structure since the catalog was read; `uncovered`: it has dropped or
     renamed something, so that a name may mean what was hidden behind it."""
 
@@ -171,6 +171,7 @@ class State:
     catalog_dirty: bool = False
     uncovered: bool = False
     memory: Memory = field(default_factory=Memory)
+    parameters: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.watched = not self.context.unrestricted

@@ -115,7 +115,9 @@ def _bind(state: State, data: bytes) -> Pending | None:
         return None
     if state.watched and not (described or _known_shape(state, prepared)):
         return None
-    return _start(state, known, Form.BOUND, data, _parameters(data, name_end + 1, end), name, described)
+    return _start(
+        state, known, Form.BOUND, data, frontend.read_bind_parameter_count(data, name_end + 1, end), name, described
+    )
 
 
 def _parse(state: State, data: bytes) -> Pending | None:
@@ -131,7 +133,15 @@ def _parse(state: State, data: bytes) -> Pending | None:
     known = state.memory.texts.get(data[HEADER_SIZE + 1 : data.find(b"\0", HEADER_SIZE + 1, parse_end)])
     if known is None:
         return None
-    return _start(state, known, Form.PARSED, data, _parameters(data, parse_end + HEADER_SIZE + 2, end), "", described)
+    return _start(
+        state,
+        known,
+        Form.PARSED,
+        data,
+        frontend.read_bind_parameter_count(data, parse_end + HEADER_SIZE + 2, end),
+        "",
+        described,
+    )
 
 
 _READERS: Final = {ord("Q"): _query, ord("B"): _bind, ord("P"): _parse}
@@ -150,13 +160,6 @@ def _known_shape(state: State, prepared: Prepared) -> bool:
         payload = backend.RowDescription(prepared.shape).encode()[HEADER_SIZE:]
         prepared.looked_at = prepared.known if _harmless(state, payload, prepared.decision) else None
     return prepared.looked_at is prepared.known
-
-
-def _parameters(data: bytes, position: int, end: int) -> int:
-    """How many parameter values a Bind holds, whose names end at `position`."""
-    formats = int.from_bytes(data[position : position + 2], "big")
-    position += 2 + 2 * formats
-    return int.from_bytes(data[position : min(position + 2, end)], "big")
 
 
 def _start(

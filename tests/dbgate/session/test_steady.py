@@ -127,9 +127,10 @@ def test_the_second_time_is_short(watched: bool, first: bytes, again: bytes) -> 
     assert line.session.idle
 
 
-def test_parameters_are_counted() -> None:
+@pytest.mark.parametrize("short", [True, False])
+def test_parameters_are_counted(short: bool) -> None:
     line = Line(FakePolicy(unrestricted=True), True)
-    line.exchange(frontend.Parse("p", "SELECT 1").encode() + SYNC, 1, False)
+    line.exchange(frontend.Parse("p", "SELECT 1" if short else "SELECT hidden").encode() + SYNC, 1, False)
     outcome = line.session.client_sent(bound("p", True, (b"1", None, b"x" * 300)), 0)
     assert outcome.events[0].parameters == 3  # type: ignore[attr-defined]
 
