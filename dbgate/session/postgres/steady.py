@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import Final
 
 from dbgate.session.postgres.masking import PASS, ShapeError, plan_rows
-from dbgate.session.postgres.memory import Form, Known, Pending
+from dbgate.session.postgres.memory import LONGEST_TEXT, Form, Known, Pending
 from dbgate.session.postgres.naming import note_sent
 from dbgate.session.postgres.registry import Portal, Prepared
 from dbgate.session.postgres.results import read_fields
@@ -71,6 +71,16 @@ def learn(state: State, text: bytes, sql: str, decision: Decision) -> Known | No
     return known
 
 
+def known_text(state: State, text: bytes) -> Known | None:
+    """What this session has learnt, or what another session of the same context has had decided."""
+    known = state.memory.texts.get(text)
+    if known is not None or len(text) > LONGEST_TEXT or not state.context.knows(text):
+        return known
+    decisions = state.context.decide(text)
+    sql = str(text, "utf-8", "replace").strip()
+    return learn(state, text, sql, decisions[0]) if len(decisions) == 1 else None
+
+
 # ---------------------------------------------------------------- sending
 
 
@@ -96,7 +106,7 @@ def send(state: State, data: bytes) -> bool:
 def _query(state: State, data: bytes) -> Pending | None:
     if HEADER.unpack_from(data)[1] + 1 != len(data) or data[-1]:
         return None
-    known = state.memory.texts.get(data[HEADER_SIZE:-1])
+    known = known_text(state, data[HEADER_SIZE:-1])
     return _start(state, known, Form.QUERY, data, 0) if known is not None else None
 
 
@@ -130,7 +140,7 @@ def _parse(state: State, data: bytes) -> Pending | None:
     unnamed = data[parse_end + HEADER_SIZE : parse_end + HEADER_SIZE + 2] == b"\0\0"
     if kind != ord("B") or parse_end + 1 + length != end or not unnamed:
         return None
-    known = state.memory.texts.get(data[HEADER_SIZE + 1 : data.find(b"\0", HEADER_SIZE + 1, parse_end)])
+    known = known_text(state, data[HEADER_SIZE + 1 : data.find(b"\0", HEADER_SIZE + 1, parse_end)])
     if known is None:
         return None
     return _start(
