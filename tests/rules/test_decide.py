@@ -337,11 +337,11 @@ class TestMasks:
         [
             ("ssn", set()),
             ("email", {Use.EQUALITY, Use.JOIN, Use.GROUP}),
-            ("name", {Use.EQUALITY, Use.JOIN, Use.GROUP, Use.FILTER, Use.ORDER}),
+            ("name", {Use.EQUALITY, Use.JOIN, Use.GROUP, Use.FILTER, Use.ORDER, Use.COMPUTE}),
         ],
     )
     def test_uses_by_predicates(self, name: str, permitted: set[Use]) -> None:
-        for how in (Use.FILTER, Use.EQUALITY, Use.JOIN, Use.GROUP, Use.ORDER, Use.COPY):
+        for how in (Use.FILTER, Use.EQUALITY, Use.JOIN, Use.GROUP, Use.ORDER, Use.COMPUTE, Use.COPY):
             decision = decide(select("customers", uses=(use(f"customers.{name}", how),)), role(MASKED))
             assert allowed(decision) is (how in permitted), how
         for how in (Use.PROJECT, Use.WRITE):
