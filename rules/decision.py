@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from rules.tree import Carrier, Setting
 
@@ -50,13 +51,46 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """text[start:end] becomes `instead`; byte offsets in the whole text that was decided."""
+
+    start: int
+    end: int
+    instead: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """What the server reads in place of the client's text: row filters spliced in where a filtered table is named.
+
+    `edits`: ascending, not overlapping. `rules`: the filters' ids. `check`: what the client is told when a check that
+    was spliced into a write fails (SQLSTATE ROW_CHECK_FAILED): the row would not be one that the role may see."""
+
+    edits: tuple[Edit, ...]
+    rules: tuple[str, ...] = ()
+    check: Refusal | None = None
+
+    def apply(self, text: bytes) -> bytes:
+        """The text that goes to the server."""
+        parts, kept = [], 0
+        for edit in self.edits:
+            parts += (text[kept : edit.start], edit.instead)
+            kept = edit.end
+        return b"".join((*parts, text[kept:]))
+
+
+#: substring_error: a negative length, which no text that a client writes by accident makes.
+ROW_CHECK_FAILED: Final = "22011"
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What happens to one statement, and what the audit says of it.
 
     `masks`: one entry for each output column, or None when no output column is masked. `width`: how many output
     columns the plan foresees, None when unknown. `hides`: the statement touches data that this role may not see
     whole, so the server's own texts about it are rebuilt, not passed. `missing`: refresh the catalog and ask again.
-    `calls_user`: it runs code that the gate has not read, which can move the search path or open cursors."""
+    `rewrite`: what to splice into the text before it is sent on. `calls_user`: it runs code that the gate has not read, which can move the search path or open cursors."""
 
     verdict: Verdict
     kind: str
@@ -77,5 +111,6 @@ class Decision:
     missing: tuple[tuple[str, ...], ...] = ()
     changes_catalog: bool = False
     calls_user: bool = False
+    rewrite: Rewrite | None = None
     start: int = 0
     end: int = 0
