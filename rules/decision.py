@@ -72,7 +72,8 @@ class Rewrite:
 
     def apply(self, text: bytes) -> bytes:
         """The text that goes to the server."""
-        parts, kept = [], 0
+        parts: list[bytes] = []
+        kept = 0
         for edit in self.edits:
             parts += (text[kept : edit.start], edit.instead)
             kept = edit.end
@@ -90,7 +91,8 @@ class Decision:
     `masks`: one entry for each output column, or None when no output column is masked. `width`: how many output
     columns the plan foresees, None when unknown. `hides`: the statement touches data that this role may not see
     whole, so the server's own texts about it are rebuilt, not passed. `missing`: refresh the catalog and ask again.
-    `rewrite`: what to splice into the text before it is sent on. `calls_user`: it runs code that the gate has not read, which can move the search path or open cursors."""
+    `rewrite`: what to splice into the text before it is sent on.
+    `calls_user`: it runs code that the gate has not read, which can move the search path or open cursors."""
 
     verdict: Verdict
     kind: str

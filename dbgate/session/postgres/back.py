@@ -7,6 +7,7 @@ for, which portal sends rows, whether a transaction is open.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from dbgate.session.postgres.asking import swallow_own, take_path
@@ -14,6 +15,7 @@ from dbgate.session.postgres.masking import PASS
 from dbgate.session.postgres.naming import effective
 from dbgate.session.postgres.registry import Portal, Prepared
 from dbgate.session.postgres.results import note_shape, open_query_stream, read_fields
+from dbgate.session.postgres.rewriting import failed_check, rewrite_of_piece, told_in_place
 from dbgate.session.postgres.runs import NOT_RUN
 from dbgate.session.postgres.splice import Splice
 from dbgate.session.postgres.state import (
@@ -36,7 +38,7 @@ from protocols.errors import PeerError
 from protocols.postgres import backend
 from protocols.postgres.frames import HEADER_SIZE
 from protocols.postgres.ledger import Answer, Ask, Entry
-from rules.decision import Decision
+from rules.decision import Decision, Rewrite
 from rules.tree import CarrierKind
 
 Promised = TypeVar("Promised")
@@ -72,7 +74,7 @@ def on_bind_complete(state: State, splice: Splice, start: int, end: int) -> None
     asked = as_promised(entry, AskedBind)
     prepared = state.names.statements.get(asked.statement)
     if prepared is not None:
-        own = Prepared(prepared.text, prepared.decision, prepared.context, prepared.shape, prepared.carried)
+        own = replace(prepared, known=None, looked_at=None)
         state.names.portals[asked.portal] = Portal(own, asked.formats)
     elif state.watched:
         raise FatalError("XX000", f'dbgate: the server knows a statement "{asked.statement}" that the gate never saw')
@@ -148,24 +150,25 @@ def finish_statement(state: State, asked: Asked, tag: str) -> None:
     if isinstance(asked, AskedQuery):
         running = asked.running
         if running.decision is not None and running.run is not None:
-            apply_names(state, running.decision, running.texts[running.at].encode())
+            piece = running.texts[running.at].encode()
+            apply_names(state, running.decision, piece, rewrite_of_piece(running.text, piece, running.decision))
             state.finish_run(running.run, tag=tag)
         running.at += 1
     elif isinstance(asked, AskedExecute):
         portal = state.names.portals.get(asked.portal)
         if portal is not None and not portal.prepared.carried:
-            apply_names(state, portal.prepared.decision, portal.prepared.text)
+            apply_names(state, portal.prepared.decision, portal.prepared.text, portal.prepared.sent)
         state.finish_run(asked.run, tag=tag)
 
 
-def apply_names(state: State, decision: Decision, text: bytes) -> None:
+def apply_names(state: State, decision: Decision, text: bytes, sent: Rewrite | None) -> None:
     """SQL's PREPARE, DECLARE, DEALLOCATE, CLOSE and DISCARD have worked: the names mean something else now; so have
     FETCH and MOVE, which run a portal that may not have run before."""
     if decision.runs is not None:
         effective(state, decision)
     if decision.defines is not None:
         carrier = decision.defines
-        prepared = Prepared(text, decision, state.context, carried=True)
+        prepared = Prepared(text, decision, state.context, carried=True, sent=sent)
         if carrier.kind is CarrierKind.STATEMENT:
             state.names.statements[carrier.name or ""] = prepared
         else:
@@ -240,18 +243,26 @@ def on_error(state: State, splice: Splice, start: int, end: int) -> None:
         pass_error(state, splice, start, end, told)
         return
     state.stream = None
+    sqlstate = told.get("C") or ""
     if entry.answer is Answer.SUBSTITUTE and isinstance(entry.subject, Refused):
         splice.replace(start, end, refusal_message(entry.subject.refusal))
     elif isinstance(entry.subject, AskedPath) and not entry.subject.in_batch:
         splice.replace(start, end)
     else:
-        pass_error(state, splice, start, end, told)
-    fail_head(state, entry, told.get("C") or "")
+        sqlstate = pass_error(state, splice, start, end, told, entry.subject)
+    fail_head(state, entry, sqlstate)
 
 
-def pass_error(state: State, splice: Splice, start: int, end: int, told: backend.ErrorResponse) -> None:
+def pass_error(
+    state: State, splice: Splice, start: int, end: int, told: backend.ErrorResponse, asked: Asked = None
+) -> str:
+    """The SQLSTATE that the client is told."""
     if state.hidden:
-        splice.replace(start, end, without_data(told))
+        refusal = failed_check(state, asked, told)
+        told = told_in_place(state, asked, told)
+        splice.replace(start, end, refusal_message(refusal) if refusal else without_data(told))
+        return refusal.sqlstate if refusal else told.get("C") or ""
+    return told.get("C") or ""
 
 
 def fail_head(state: State, entry: Entry[Asked], sqlstate: str) -> None:

@@ -21,6 +21,7 @@ from dbgate.session.postgres.naming import awaits_name, behind_name, find_named,
 from dbgate.session.postgres.redeciding import LASTING_KINDS, redecide, redecide_open
 from dbgate.session.postgres.refusals import PATH_MOVED, TOO_MANY_PREPARED, refuse, refused
 from dbgate.session.postgres.registry import Prepared, server_name
+from dbgate.session.postgres.rewriting import rewrite_of, rewrite_of_piece
 from dbgate.session.postgres.runs import Running
 from dbgate.session.postgres.splice import Splice
 from dbgate.session.postgres.state import (
@@ -39,7 +40,7 @@ from protocols.errors import PeerError
 from protocols.postgres import frontend
 from protocols.postgres.frames import HEADER_SIZE
 from protocols.postgres.ledger import Answer, Ask
-from rules.decision import Decision, Refusal, Verdict
+from rules.decision import Decision, Refusal, Rewrite, Verdict
 from rules.tree import Carrier, CarrierKind
 
 #: No SQL, whatever the server's version: stands in for a refused text.
@@ -65,11 +66,13 @@ def on_query(state: State, splice: Splice, start: int, end: int) -> bool:
         if state.path_dirty:
             await_quiet(state)
         return True
-    running = Running(decisions, [], [])
+    running = Running(decisions, [], [], text=text, rewrite=rewrite_of(decisions))
     for decision in decisions:
         piece = text[decision.start : decision.end] if len(decisions) > 1 else text
         start_statement(state, running, decision, statement_text(piece))
     state.ledger.expect(Ask.QUERY, Answer.FORWARD, AskedQuery(running))
+    if running.rewrite is not None:
+        splice.replace(start, end, frontend.Query(running.rewrite.apply(text).decode()).encode())
     end_batch(state)
     if len(decisions) == 1:
         learn(state, text, running.texts[0], decisions[0])
@@ -84,7 +87,8 @@ def start_statement(state: State, running: Running, decision: Decision, text: st
     running.runs.append(state.start_run(text, decision))
     note_effects(state, decision)
     if decision.defines is not None:
-        note_names(state, decision, text.encode())
+        piece = text.encode()
+        note_names(state, decision, piece, rewrite_of_piece(running.text, piece, decision))
 
 
 def substitute_query(state: State, refusal: Refusal) -> bytes:
@@ -93,7 +97,7 @@ def substitute_query(state: State, refusal: Refusal) -> bytes:
 
 
 def on_parse(state: State, splice: Splice, start: int, end: int) -> bool:
-    sent_name, text, _ = frontend.read_parse(splice.buffer, start + HEADER_SIZE, end)
+    sent_name, text, types = frontend.read_parse(splice.buffer, start + HEADER_SIZE, end)
     name = server_name(sent_name)
     require_unreserved(name, "statement")
     decision = decide_one(state, text)
@@ -107,7 +111,10 @@ def on_parse(state: State, splice: Splice, start: int, end: int) -> bool:
         state.ledger.expect(Ask.PARSE, Answer.SUBSTITUTE, Refused(decision.refusal))
         splice.replace(start, end, frontend.Parse(sent_name, NO_SQL).encode())
         return True
-    prepared = Prepared(text, decision, state.context, known=learn(state, text, statement_text(text), decision))
+    known = learn(state, text, statement_text(text), decision)
+    prepared = Prepared(text, decision, state.context, known=known, sent=decision.rewrite)
+    if decision.rewrite is not None:
+        splice.replace(start, end, frontend.Parse(sent_name, decision.rewrite.apply(text).decode(), types).encode())
     state.hidden = state.hidden or decision.hides
     note_sent(state, CarrierKind.STATEMENT, name, prepared)
     state.ledger.expect(Ask.PARSE, Answer.FORWARD, AskedParse(name, prepared))
@@ -210,7 +217,7 @@ def note_run(state: State, prepared: Prepared, decision: Decision) -> None:
     """A portal is about to run. One that was opened by DECLARE, or that runs what PREPARE prepared, defines no name."""
     note_effects(state, decision)
     if not prepared.carried:
-        note_names(state, decision, prepared.text)
+        note_names(state, decision, prepared.text, prepared.sent)
 
 
 #: Execute of a portal that the gate saw nobody open: the server will refuse it; the audit has it all the same.
@@ -343,12 +350,13 @@ def await_quiet(state: State) -> None:
         state.phase = Phase.AWAITS_QUIET
 
 
-def note_names(state: State, decision: Decision, text: bytes) -> None:
+def note_names(state: State, decision: Decision, text: bytes, sent: Rewrite | None) -> None:
     """SQL's own PREPARE and DECLARE: the names, as hoped for."""
     carrier = decision.defines
     if carrier is None:
         return
-    note_sent(state, carrier.kind, carrier.name or "", Prepared(text, decision, state.context, carried=True))
+    prepared = Prepared(text, decision, state.context, carried=True, sent=sent)
+    note_sent(state, carrier.kind, carrier.name or "", prepared)
 
 
 def statement_text(text: bytes) -> str:

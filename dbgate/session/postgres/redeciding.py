@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from dbgate.session.postgres.elsewhere import decisions_of
-from dbgate.session.postgres.refusals import EMPTY, PATH_MOVED, refuse, refused
+from dbgate.session.postgres.refusals import EMPTY, PATH_MOVED, SPLICED_OTHERWISE, refuse, refused
 from dbgate.session.postgres.registry import Prepared
 from dbgate.session.postgres.state import State
 from rules.decision import Decision, Mask, MaskKind, Verdict
@@ -28,7 +28,7 @@ def redecide(state: State, prepared: Prepared) -> Decision:
         decision = decide_again(state, state.context, prepared)
         if before.search_path == state.context.search_path and before.catalog is not state.context.catalog:
             decision = stricter(prepared.decision, decision)
-        prepared.decision, prepared.context = decision, state.context
+        prepared.decision, prepared.context = as_sent(prepared, decision), state.context
     return prepared.decision
 
 
@@ -40,14 +40,19 @@ def redecide_open(state: State, prepared: Prepared) -> Decision:
         return prepared.decision
     if before.policy is not state.policy:
         context = state.make_context(state.policy, before.search_path)
-        prepared.decision, prepared.context = (
-            stricter(prepared.decision, decide_again(state, context, prepared)),
-            context,
-        )
+        decision = stricter(prepared.decision, decide_again(state, context, prepared))
+        prepared.decision, prepared.context = as_sent(prepared, decision), context
     decision = prepared.decision
     if before.search_path != state.context.search_path and state.watched and decision.kind not in LASTING_KINDS:
         return refuse(decision, PATH_MOVED)
     return decision
+
+
+def as_sent(prepared: Prepared, decision: Decision) -> Decision:
+    """The server has the text with the splices of its time: they must be those of now."""
+    before = prepared.sent.edits if prepared.sent else ()
+    after = decision.rewrite.edits if decision.rewrite else ()
+    return decision if before == after or decision.refusal is not None else refuse(decision, SPLICED_OTHERWISE)
 
 
 def decide_again(state: State, context: PolicyContext, prepared: Prepared) -> Decision:

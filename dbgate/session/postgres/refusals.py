@@ -50,6 +50,15 @@ NESTED_CARRIER: Final = Refusal(
     "write the query itself in place of the name",
 )
 
+SPLICED_OTHERWISE: Final = Refusal(
+    "dbgate:filter",
+    MESSAGE,
+    'rule "dbgate:filter": the row filters for your role, or the structure they rest on, have changed since this '
+    "statement was prepared or opened",
+    "prepare or open it again",
+    sqlstate="26000",
+)
+
 TOO_MANY_PREPARED: Final = Refusal(
     "dbgate:prepared",
     MESSAGE,

@@ -15,7 +15,7 @@ from typing import Final
 
 from dbgate.session.postgres.memory import Known
 from protocols.postgres.backend import FieldDescription
-from rules.decision import Decision
+from rules.decision import Decision, Rewrite
 from rules.policy import PolicyContext
 from rules.tree import Carrier, CarrierKind
 
@@ -34,7 +34,8 @@ def server_name(name: str) -> str:
 class Prepared:
     """A statement with the decision that was made on it under `context`. `shape`: its RowDescription once seen.
     `carried`: the text is SQL's PREPARE or DECLARE, and what the name stands for is the statement inside. `known`: it
-    needs no second look while its context holds; `looked_at`: the same, once its shape was found harmless."""
+    needs no second look while its context holds; `looked_at`: the same, once its shape was found harmless. `sent`: what
+    was spliced into the text that the server has."""
 
     text: bytes
     decision: Decision
@@ -43,6 +44,7 @@ class Prepared:
     carried: bool = False
     known: Known | None = None
     looked_at: Known | None = None
+    sent: Rewrite | None = None
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from dbgate.audit.events import SessionEnded, StatementDecided, StatementFinished, WitnessMismatch
 from dbgate.session.postgres.login import SessionLogin
-from rules.decision import Decision, Refusal, Verdict
+from rules.decision import Decision, Refusal, Rewrite, Verdict
 
 #: The SQLSTATE column of a statement that was sent but that the server skipped because an earlier one failed.
 NOT_RUN = "not run"
@@ -151,12 +151,15 @@ def reason(refusal: Refusal | None) -> str:
 
 @dataclass(slots=True)
 class Running:
-    """The statements of one Query, in order, and which of them the server is at."""
+    """The statements of one Query, in order, and which of them the server is at. `text`, `rewrite`: the client's text
+    and what was spliced into it, where anything was."""
 
     decisions: tuple[Decision, ...]
     runs: list[Run]
     texts: list[str]
     at: int = 0
+    text: bytes = b""
+    rewrite: Rewrite | None = None
 
     @property
     def decision(self) -> Decision | None:

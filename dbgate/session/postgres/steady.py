@@ -57,7 +57,7 @@ def is_plain(decision: Decision) -> bool:
         and decision.kind in PLAIN_KINDS
         and decision.masks is None
         and not (decision.hides or decision.changes_catalog or decision.calls_user)
-        and not (decision.settings or decision.missing)
+        and not (decision.settings or decision.missing or decision.rewrite)
         and decision.runs is decision.defines is decision.drops is None
     )
 
