@@ -48,7 +48,8 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One overload. `kind` as pg_proc.prokind: f function, p procedure, a aggregate, w window."""
+    """One overload. `kind` as pg_proc.prokind: f function, p procedure, a aggregate, w window. `computes`: it
+    belongs to an extension whose functions are known to compute from their arguments and do nothing else."""
 
     oid: int
     schema: str
@@ -59,6 +60,7 @@ class Function:
     #: names of OUT/TABLE columns, or of the composite result's columns, where the function returns a row type
     result_columns: tuple[str, ...] = ()
     returns_set: bool = False
+    computes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Catalog:
     functions: tuple[Function, ...] = ()
     types: tuple[Type, ...] = ()
     schemas: frozenset[str] = frozenset({"public", "pg_catalog"})
-    user_operators: frozenset[str] = frozenset()  # symbols of operators that are not built in
+    user_operators: frozenset[str] = frozenset()  # symbols of operators that run a user's code
     user_casts: frozenset[tuple[int, int]] = frozenset()  # (source OID, target OID) of casts by user functions
     server_version: int = 170000
     built_in_functions: Mapping[str, tuple[Function, ...]] = field(default_factory=dict)
@@ -130,6 +132,11 @@ class Catalog:
     def functions_by_name(self) -> dict[str, tuple[Function, ...]]:
         """User-defined functions (any schema but pg_catalog and information_schema) by bare name."""
         return _group(self.functions)
+
+    @cached_property
+    def overloaded(self) -> frozenset[str]:
+        """The bare names by which a call can reach a user's code, known extensions' left aside."""
+        return frozenset(f.name for f in self.functions if not f.computes)
 
     def find(self, name: tuple[str, ...], search_path: Iterable[str]) -> Relation | None:
         """The relation a name means: schema-qualified exactly, else the first match along the search path."""

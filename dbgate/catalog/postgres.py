@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from typing import Final, TypeAlias, TypeVar
 
 from rules.catalog import Catalog, Column, Function, Relation, Type
+from rules.postgres.extensions import computes
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -35,6 +37,13 @@ _USER_SCHEMA: Final = "n.nspname NOT IN ('pg_catalog', 'information_schema')"
 
 #: Relations of other sessions' temporary schemas cannot be named by anyone else.
 _VISIBLE: Final = "n.nspname <> 'pg_toast' AND NOT pg_catalog.pg_is_other_temp_schema(n.oid)"
+
+#: The name of the extension to which an object belongs; the object's catalog and alias stand in the mark.
+_EXTENSION_OF: Final = re.compile(r"<extension of (\w+) (\w+)>")
+_EXTENSION: Final = r"""LEFT JOIN pg_catalog.pg_depend d
+    ON d.classid = 'pg_catalog.\1'::pg_catalog.regclass AND d.objid = \2.oid
+    AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'
+  LEFT JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid"""
 
 _TEXTS: Final[dict[str, str]] = {
     "server": "SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.current_database()",
@@ -73,9 +82,10 @@ FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespa
     "labels": "SELECT e.enumtypid, e.enumlabel FROM pg_catalog.pg_enum e ORDER BY e.enumtypid, e.enumsortorder",
     "functions": """
 SELECT p.oid, n.nspname, p.proname, p.prokind, p.proargtypes, p.prorettype, p.proretset,
-  rt.typrelid
+  rt.typrelid, p.provolatile, x.extname
 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   JOIN pg_catalog.pg_type rt ON rt.oid = p.prorettype
+  <extension of pg_proc p>
 WHERE <user schema> OR p.proargmodes IS NOT NULL OR rt.typrelid <> 0""",
     "results": """
 SELECT p.oid, a.name
@@ -85,16 +95,22 @@ FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespa
 WHERE a.mode IN ('o', 'b', 't') AND (<user schema> OR p.proargmodes IS NOT NULL)
 ORDER BY p.oid, a.position""",
     "operators": """
-SELECT DISTINCT o.oprname FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
+SELECT o.oprname, p.proname, p.provolatile, x.extname
+FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
+  LEFT JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode
+  <extension of pg_operator o>
 WHERE <user schema>""",
     "casts": """
-SELECT c.castsource, c.casttarget FROM pg_catalog.pg_cast c JOIN pg_catalog.pg_proc p ON p.oid = c.castfunc
+SELECT c.castsource, c.casttarget, p.proname, p.provolatile, x.extname
+FROM pg_catalog.pg_cast c JOIN pg_catalog.pg_proc p ON p.oid = c.castfunc
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+  <extension of pg_cast c>
 WHERE <user schema>""",
 }
 
 QUERIES: Final[dict[str, str]] = {
-    name: text.replace("<user schema>", _USER_SCHEMA).replace("<visible>", _VISIBLE) for name, text in _TEXTS.items()
+    name: _EXTENSION_OF.sub(_EXTENSION, text).replace("<user schema>", _USER_SCHEMA).replace("<visible>", _VISIBLE)
+    for name, text in _TEXTS.items()
 }
 """Name -> SQL text; `build` takes the rows of each under the same name."""
 
@@ -186,8 +202,8 @@ def _build(rows: Mapping[str, list[Row]], version: str) -> Steps[Catalog]:
         functions=tuple(f for f in functions if f.schema not in _SYSTEM),
         types=types,
         schemas=frozenset(_text(r[0]) for r in rows["schemas"]),
-        user_operators=frozenset(_text(r[0]) for r in rows["operators"]),
-        user_casts=frozenset((_number(r[0]), _number(r[1])) for r in rows["casts"]),
+        user_operators=frozenset(_text(symbol) for symbol, *code in rows["operators"] if not _computes(*code)),
+        user_casts=frozenset((_number(a), _number(b)) for a, b, *code in rows["casts"] if not _computes(*code)),
         server_version=_number(server_version),
         built_in_functions=_by_name(f for f in functions if f.schema == "pg_catalog" and f.result_columns),
     )
@@ -290,7 +306,7 @@ def _functions(
 def _function(
     row: Row, printed: Mapping[int, str], columns: Mapping[int, tuple[Column, ...]], results: Mapping[int, list[Row]]
 ) -> Function:
-    oid, schema, name, kind, arguments, result, returns_set, relation = row
+    oid, schema, name, kind, arguments, result, returns_set, relation, volatility, extension = row
     listed = _result_names([_text(r[1]) for r in results.get(_number(oid), ())])
     return Function(
         _number(oid),
@@ -301,7 +317,12 @@ def _function(
         printed.get(_number(result), ""),
         listed or tuple(column.name for column in columns.get(_number(relation), ())),
         returns_set == "t",
+        _computes(name, volatility, extension),
     )
+
+
+def _computes(name: str | None, volatility: str | None, extension: str | None) -> bool:
+    return computes(_text(extension), _text(name), _text(volatility))
 
 
 def _result_names(names: list[str]) -> tuple[str, ...]:

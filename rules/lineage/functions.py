@@ -28,18 +28,22 @@ def used(reader: Reader, name: tuple[str, ...], at: int = -1) -> None:
 def candidates(catalog: Catalog, name: tuple[str, ...]) -> frozenset[FunctionUse]:
     """All meanings of the name: overload resolution is the server's, so each of them counts."""
     schema, bare = (name[-2] if len(name) > 1 else None), name[-1]
-    found = {FunctionUse(f.schema, bare, extension_risk(bare)) for f in _user_functions(catalog, schema, bare)}
+    found = {FunctionUse(f.schema, bare, _risk(f)) for f in _user_functions(catalog, schema, bare)}
     built_in = risk_of(schema or BUILT_IN, bare)
     if built_in is not None:
         found.add(FunctionUse(schema or BUILT_IN, bare, built_in))
     return frozenset(found or {FunctionUse(schema or "", bare, FunctionRisk.UNKNOWN)})
 
 
+def _risk(function: Function) -> FunctionRisk:
+    return FunctionRisk.PURE if function.computes else extension_risk(function.name)
+
+
 def is_built_in(reader: Reader, name: tuple[str, ...], bare: str) -> bool:
     """The call can mean only the built-in function `bare`."""
     if name[-1] != bare or (len(name) > 1 and name[-2] != BUILT_IN):
         return False
-    return len(name) > 1 or bare not in reader.catalog.functions_by_name
+    return len(name) > 1 or bare not in reader.catalog.overloaded
 
 
 def exists(reader: Reader, bare: str) -> bool:

@@ -104,7 +104,7 @@ def of_cast(reader: Reader, e: Cast, item: Item) -> None:
 
 
 def _is_built_in(reader: Reader, e: Call) -> bool:
-    return e.name[-2:-1] == ("pg_catalog",) or (len(e.name) == 1 and e.name[0] not in reader.catalog.functions_by_name)
+    return e.name[-2:-1] == ("pg_catalog",) or (len(e.name) == 1 and e.name[0] not in reader.catalog.overloaded)
 
 
 def _plain_format(e: Expression) -> bool:

@@ -71,12 +71,13 @@ def test_build() -> None:
             "types": [("23", "pg_catalog", "int4", "b", "N", "0", "integer"), ("90", "hr", "m", "e", "E", "0", "hr.m")],
             "labels": [("90", "good"), ("90", "bad")],
             "functions": [
-                ("5", "hr", "f", "f", "23 23", "25", "f", "0"),
-                ("6", "pg_catalog", "j", "f", "", "25", "t", "0"),
+                ("5", "hr", "f", "f", "23 23", "25", "f", "0", "v", None),
+                ("6", "pg_catalog", "j", "f", "", "25", "t", "0", "i", None),
+                ("7", "public", "replace", "f", "90 90", "25", "f", "0", "i", "citext"),
             ],
             "results": [("5", ""), ("5", ""), ("6", "value")],
-            "operators": [("===",)],
-            "casts": [("90", "25")],
+            "operators": [("===", "eqq", "i", None), ("=", "citext_eq", "i", "citext"), ("?", "own", "i", "mine")],
+            "casts": [("90", "25", "own", "i", None), ("90", "24", "citext", "i", "citext")],
         },
         "v1",
     )
@@ -90,7 +91,8 @@ def test_build() -> None:
     assert catalog.functions_by_name["f"][0].result_columns == ("column1", "column2")
     assert catalog.built_in_functions["j"][0].result_columns == ("value",)
     assert "j" not in catalog.functions_by_name
-    assert (catalog.user_operators, catalog.user_casts) == (frozenset({"==="}), frozenset({(90, 25)}))
+    assert (catalog.user_operators, catalog.user_casts) == (frozenset({"===", "?"}), frozenset({(90, 25)}))
+    assert catalog.overloaded == {"f"}
 
 
 def test_what_still_holds_is_not_read_again() -> None:
@@ -145,6 +147,34 @@ def test_live_names_are_qualified(connection: psycopg.Connection[Any], catalog: 
     assert catalog.by_name[("information_schema", "columns")].column("column_name")
     assert catalog.functions_by_name["pair"][0].result_columns == ("a", "b")
     assert "upper" not in catalog.functions_by_name
+
+
+@pytest.mark.live
+def test_live_extensions_that_compute_are_no_users_code(connection: psycopg.Connection[Any]) -> None:
+    async def query(sql: str) -> list[Row]:
+        result = connection.pgconn.exec_(sql.encode())
+        assert not result.error_message, result.error_message
+        return [text_row(result, i) for i in range(result.ntuples)]
+
+    wanted = {"citext", "hstore", "pg_trgm", "pgcrypto", "intarray", "ltree", "uuid-ossp"}
+    have = {name for (name,) in connection.execute("SELECT name FROM pg_available_extensions")} & wanted
+    if not have:
+        pytest.skip("this PostgreSQL comes without contrib extensions")
+    connection.execute("CREATE SCHEMA extras")
+    try:
+        for name in have:
+            connection.execute(f'CREATE EXTENSION "{name}" SCHEMA extras')
+        connection.execute("CREATE FUNCTION extras.replace(int, int, int) RETURNS int LANGUAGE sql AS 'SELECT 1'")
+        connection.execute("CREATE OPERATOR extras.=== (FUNCTION = int4eq, LEFTARG = int, RIGHTARG = int)")
+        found = asyncio.run(read_catalog(query))
+    finally:
+        connection.execute("DROP SCHEMA extras CASCADE")
+    assert found.user_operators == {"==="}
+    doing_more = {"set_limit", "show_trgm_limit", "pgp_armor_headers"}
+    assert {f.name for f in found.functions if f.schema == "extras" and not f.computes} <= {"replace"} | doing_more
+    assert "replace" in found.overloaded
+    assert "similarity" not in found.overloaded
+    assert not found.user_casts
 
 
 @pytest.mark.live
