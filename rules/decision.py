@@ -21,6 +21,8 @@ class MaskKind(Enum):
     EMAIL = "email"
     KEEP_LAST = "keep_last"
     KEEP_FIRST = "keep_first"
+    ROUND = "round"
+    YEAR = "year"
     HASH = "hash"
     REDACT = "redact"
     NULL = "null"
@@ -28,11 +30,13 @@ class MaskKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """`keep`: characters left in clear by keep_first and keep_last. `rule`: the rule's id, for the audit."""
+    """`keep`: characters left in clear by keep_first and keep_last. `rule`: the rule's id, for the audit.
+    `step`: what round rounds to a multiple of."""
 
     kind: MaskKind
     keep: int = 0
     rule: str = ""
+    step: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,8 +179,13 @@ def _output_data(explanation: Explanation, number: int) -> dict[str, Any]:
         "name": output.name,
         "sources": [str(source) for source in sorted(output.sources)],
         "direct": output.direct,
-        "mask": None if mask is None else {"kind": mask.kind.value, "keep": mask.keep, "rule": mask.rule},
+        "mask": None if mask is None else _mask_data(mask),
     }
+
+
+def _mask_data(mask: Mask) -> dict[str, str | int]:
+    number: dict[str, str | int] = {"step": mask.step} if mask.step else {"keep": mask.keep}
+    return {"kind": mask.kind.value, **number, "rule": mask.rule}
 
 
 def _note_data(note: RuleNote) -> dict[str, Any]:

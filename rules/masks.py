@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable
 from enum import Enum
 from typing import Final
 
-from rules.catalog import Catalog, Column
+from rules.catalog import Catalog, Column, Type
 from rules.decision import Mask, MaskKind
 
 REDACTED: Final = "[redacted]"
@@ -98,18 +99,29 @@ class Family(Enum):
     UUID = "uuid"
     BYTES = "bytes"
     INTEGER = "integer"
+    NUMERIC = "numeric"
+    FLOAT = "float"
+    DATE = "date"
     OTHER = "other"
 
 
-#: type name as format_type prints it -> family
+_TEXTS: Final = ("text", "character varying", "character", "varchar", "bpchar", "name", "citext", "unknown")
+_INTEGERS: Final = ("smallint", "integer", "bigint", "int2", "int4", "int8")
+_DATES: Final = (
+    "date", "timestamp", "timestamptz", "timestamp without time zone", "timestamp with time zone",
+)  # fmt: skip
+
+#: type name as pg_type or format_type has it -> family. The one-byte type "char" has no room for any mask of text.
 FAMILIES: Final[dict[str, Family]] = {
-    **dict.fromkeys(("text", "character varying", "character", "varchar", "char", "bpchar", "name", "citext",
-                     '"char"', "unknown"), Family.TEXT),
+    **dict.fromkeys(_TEXTS, Family.TEXT),
     **dict.fromkeys(("json", "jsonb"), Family.JSON),
-    **dict.fromkeys(("smallint", "integer", "bigint", "int2", "int4", "int8"), Family.INTEGER),
+    **dict.fromkeys(_INTEGERS, Family.INTEGER),
+    **dict.fromkeys(("real", "double precision", "float4", "float8"), Family.FLOAT),
+    **dict.fromkeys(_DATES, Family.DATE),
+    "numeric": Family.NUMERIC,
     "uuid": Family.UUID,
     "bytea": Family.BYTES,
-}  # fmt: skip
+}
 
 _ALL: Final = frozenset(Family)
 _TEXTUAL: Final = frozenset({Family.TEXT, Family.JSON})
@@ -119,36 +131,65 @@ FITTING: Final[dict[MaskKind, frozenset[Family]]] = {
     MaskKind.EMAIL: _TEXTUAL,
     MaskKind.KEEP_LAST: _TEXTUAL,
     MaskKind.KEEP_FIRST: _TEXTUAL,
-    MaskKind.HASH: _ALL - {Family.OTHER},
+    MaskKind.ROUND: frozenset({Family.INTEGER, Family.NUMERIC, Family.FLOAT}),
+    MaskKind.YEAR: frozenset({Family.DATE}),
+    MaskKind.HASH: frozenset({*_TEXTUAL, Family.UUID, Family.BYTES, Family.INTEGER, Family.NUMERIC}),
 }
 
 
 def family(type_name: str) -> Family:
     """The family of a base type by its name, with or without a schema before `citext` and modifiers after it."""
-    if type_name.endswith("]"):
-        return Family.OTHER
-    bare = type_name.split("(", 1)[0].strip()
+    bare = _MODIFIERS.sub("", type_name).strip()
     return FAMILIES.get(bare) or FAMILIES.get(bare.rpartition(".")[2] if bare.endswith(".citext") else "", Family.OTHER)
 
 
-def fits(kind: MaskKind, type_name: str) -> bool:
-    """Whether a mask of this kind can be put on values of the type. Domains: ask for their base type."""
-    return family(type_name) in FITTING[kind]
+_MODIFIERS: Final = re.compile(r"\([0-9, -]*\)")
+
+
+def fits(mask: Mask, type_name: str) -> bool:
+    """Whether the mask can be put on values of the type. An array bears what its elements bear: it is masked element
+    by element. Domains: ask for their base type. Rounding whole numbers to 1 would hide nothing."""
+    found = family(type_name.removesuffix("[]"))
+    if mask.kind is MaskKind.ROUND and mask.step < 2 and found is Family.INTEGER:
+        return False
+    return found in FITTING[mask.kind]
 
 
 #: OIDs of built-in types (pg_type.dat), which a catalog of user-defined types need not list
 _BUILT_IN: Final = {16: "boolean", 17: "bytea", 19: "name", 20: "bigint", 21: "smallint", 23: "integer", 25: "text",
-                    114: "json", 1042: "character", 1043: "character varying", 2950: "uuid", 3802: "jsonb"}  # fmt: skip
+                    114: "json", 700: "real", 701: "double precision", 1042: "character", 1043: "character varying",
+                    1082: "date", 1114: "timestamp without time zone", 1184: "timestamp with time zone",
+                    1700: "numeric", 2950: "uuid", 3802: "jsonb"}  # fmt: skip
+_DEEPEST: Final = 32  # domains over domains
 
 
 def base_type(catalog: Catalog, column: Column) -> str:
-    """The column's type with domains followed down to the type they rest on."""
-    found = catalog.type_by_oid.get(column.type_oid)
-    name = column.type
-    for _ in range(32):
-        if found is None or found.kind != "d":
-            break
-        element = found.element
-        found = catalog.type_by_oid.get(element)
-        name = _BUILT_IN.get(element, "") if found is None else found.name
-    return name
+    """The column's type with domains followed down to the type they rest on, also under an array: `text`, `text[]`,
+    `hr.mood`. Empty when there is no end to it."""
+    return _resolved(catalog, column.type_oid, column.type, _DEEPEST)
+
+
+def _resolved(catalog: Catalog, oid: int, name: str, depth: int) -> str:
+    found = catalog.type_by_oid.get(oid) if oid else _named(catalog, name)
+    if not depth:
+        return ""
+    if found is None and name.endswith("[]"):
+        return _resolved(catalog, 0, name.removesuffix("[]"), depth - 1) + "[]"
+    if found is None:
+        return name or _BUILT_IN.get(oid, "")
+    if found.kind == "d":
+        return _resolved(catalog, found.element, "", depth - 1)
+    if is_array(found):
+        return _resolved(catalog, found.element, "", depth - 1) + "[]"
+    return name or (found.name if found.schema == "pg_catalog" else f"{found.schema}.{found.name}")
+
+
+def _named(catalog: Catalog, name: str) -> Type | None:
+    """A type of the users' own by the name that a catalog made from DDL gives to a column."""
+    schema, _, last = name.rpartition(".")
+    return next((t for t in catalog.types if t.name == last and t.schema == schema), None) if schema else None
+
+
+def is_array(found: Type) -> bool:
+    """Whether this is an array type: the server names those `_element`, and int2vector and oidvector are none."""
+    return found.category == "A" and found.element != 0 and found.name.startswith("_")

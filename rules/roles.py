@@ -144,14 +144,15 @@ def computed(rule: Rule, masking: Masking) -> tuple[Rule, Masking]:
 
 
 def strongest(maskings: Iterable[tuple[Rule, Masking]]) -> Mask | None:
-    """The strongest mask of several: by kind, then by fewer characters kept, then by rule id (order never matters)."""
-    masks = [Mask(m.mask.kind, m.mask.keep, rule.id) for rule, m in maskings]
+    """The strongest mask of several: by kind, then by fewer characters kept or coarser rounding, then by rule id
+    (order never matters)."""
+    masks = [replace(m.mask, rule=rule.id) for rule, m in maskings]
     return min(masks, key=weakness, default=None)
 
 
 def weakness(mask: Mask) -> tuple[int, int, str]:
     """Sorts the strongest first."""
-    return (-STRENGTH[mask.kind], mask.keep, mask.rule)
+    return (-STRENGTH[mask.kind], mask.keep - mask.step, mask.rule)
 
 
 def with_parents(catalog: Catalog, relation: Relation) -> Iterator[Relation]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
 
 from rules.book.model import Masking, Place, Problem, Rule, Rulebook, Severity
 from rules.catalog import Catalog, Column, Relation
@@ -14,6 +15,7 @@ from rules.matching import ColumnPattern, NamePattern, is_system_schema
 
 KnownFunction = Callable[[str, str], bool]
 _MOST_NAMED = 5
+_Typed: TypeAlias = tuple[ColumnId, Column, str]  # and the type that the column's rests on
 
 
 def check(rulebook: Rulebook, catalog: Catalog, is_built_in: KnownFunction | None = None) -> tuple[Problem, ...]:
@@ -129,16 +131,13 @@ def _is_built_in(pattern: NamePattern, built_in: KnownFunction) -> bool:
 
 def _check_types(rule: Rule, masking: Masking, catalog: Catalog) -> Iterator[Problem]:
     for pattern in masking.columns:
-        wrong = [
-            pair for pair in _matched(pattern, catalog) if not fits(masking.mask.kind, base_type(catalog, pair[1]))
-        ]
+        matched = [(column, c, base_type(catalog, c)) for column, c in _matched(pattern, catalog)]
+        wrong = [found for found in matched if not fits(masking.mask, found[2])]
         if wrong:
-            named = ", ".join(f"{column} ({c.type})" for column, c in wrong[:_MOST_NAMED])
-            more = f" and {len(wrong) - _MOST_NAMED} more" if len(wrong) > _MOST_NAMED else ""
-            what = f'rule "{rule.id}": the mask {show_mask(masking.mask)} does not fit {named}{more}'
-            yield _problem(
-                rule, pattern.text, what, "its type cannot hold such a value", _fitting(wrong, catalog), True
-            )
+            named = _listed([f"{column} ({_shown(c.type, base)})" for column, c, base in wrong])
+            what = f'rule "{rule.id}": the mask {show_mask(masking.mask)} does not fit {named}'
+            why = "its type cannot hold such a value" if len(wrong) == 1 else "their types cannot hold such values"
+            yield _problem(rule, pattern.text, what, why, _fitting(masking, pattern, matched, wrong), True)
 
 
 def _matched(pattern: ColumnPattern, catalog: Catalog) -> Iterator[tuple[ColumnId, Column]]:
@@ -148,11 +147,33 @@ def _matched(pattern: ColumnPattern, catalog: Catalog) -> Iterator[tuple[ColumnI
                 yield ColumnId(relation.schema, relation.name, column.name), column
 
 
-def _fitting(wrong: list[tuple[ColumnId, Column]], catalog: Catalog) -> str:
-    kinds = [k for k in MaskKind if all(fits(k, base_type(catalog, column)) for _, column in wrong)]
-    return f"masks that fit: {', '.join(kind.value for kind in kinds)}"
+def _shown(written: str, base: str) -> str:
+    """A domain with the type that it rests on."""
+    return written if base in (written, "") else f"{written}, which is {base}"
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
+
+
+def _fitting(masking: Masking, pattern: ColumnPattern, matched: list[_Typed], wrong: list[_Typed]) -> str:
+    """Masks for all that the pattern matches; where some of it can bear the mask that was meant, which."""
+    kinds = [k.value for k in MaskKind if all(fits(_sample(k), base) for *_, base in matched)]
+    right = [str(found[0]) for found in matched if found not in wrong]
+    if not right:
+        return f"masks that fit: {', '.join(kinds)}"
+    return (
+        f'masks that fit all columns of "{pattern.text}": {", ".join(kinds)}; or name those that can bear '
+        f"{show_mask(masking.mask)}, and mask the others by another rule: {_listed(right)}"
+    )
+
+
+def _sample(kind: MaskKind) -> Mask:
+    return Mask(kind, step=10 if kind is MaskKind.ROUND else 0)
 
 
 def show_mask(mask: Mask) -> str:
     """A mask as a rule file writes it."""
-    return f"{{{mask.kind.value}: {mask.keep}}}" if mask.keep else mask.kind.value
+    number = mask.keep or mask.step
+    return f"{{{mask.kind.value}: {number}}}" if number else mask.kind.value

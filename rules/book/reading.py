@@ -35,9 +35,12 @@ MODES: Final = ("enforce", "observe")
 #: Verbs of later releases: refused by name, since a rule that is not understood must not be skipped.
 LATER_VERBS: Final = ("filter", "approve", "limit", "screen", "canary")
 WITHOUT: Final = ("where",)
-PLAIN_MASKS: Final = {kind.value: kind for kind in (MaskKind.REDACT, MaskKind.NULL, MaskKind.HASH, MaskKind.EMAIL)}
-COUNTED_MASKS: Final = {kind.value: kind for kind in (MaskKind.KEEP_LAST, MaskKind.KEEP_FIRST)}
+PLAIN_MASKS: Final = {
+    kind.value: kind for kind in (MaskKind.REDACT, MaskKind.NULL, MaskKind.HASH, MaskKind.YEAR, MaskKind.EMAIL)
+}
+COUNTED_MASKS: Final = {kind.value: kind for kind in (MaskKind.KEEP_LAST, MaskKind.KEEP_FIRST, MaskKind.ROUND)}
 MOST_KEPT: Final = 100
+LARGEST_STEP: Final = 10**12
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -230,13 +233,13 @@ class _RuleReader:
         return self.choice(node, tuple(p.value for p in Predicates), "predicates", "none")
 
     def mask_kind(self, node: Node) -> Mask:
-        """`redact`, `null` (YAML's own null is meant as well), or a counted `{keep_last: 4}`."""
+        """`redact`, `null` (YAML's own null is meant as well), or a counted `{keep_last: 4}`, `{round: 1000}`."""
         if isinstance(node, nodes.Mapping):
             return self.counted_mask(node)
         if isinstance(node, Scalar) and node.text in PLAIN_MASKS:
             return Mask(PLAIN_MASKS[node.text])
         word = node.text if isinstance(node, Scalar) else ""
-        mend = f"write with: {{{word}: 4}}" if word in COUNTED_MASKS else did_you_mean(word, ALL_MASKS)
+        mend = f"write with: {EXAMPLES[word]}" if word in COUNTED_MASKS else did_you_mean(word, ALL_MASKS)
         self.report.add(node, f'unknown mask "{word[:80]}" in {self.where}', mend=mend or one_of(ALL_MASKS))
         return Mask(MaskKind.NULL)
 
@@ -246,10 +249,13 @@ class _RuleReader:
             self.report.add(node, f"with of {self.where} must hold one mask", mend="with: {keep_last: 4}")
             return Mask(MaskKind.NULL)
         key, value = node.entries[0]
+        kind = COUNTED_MASKS.get(key.text, MaskKind.NULL)
+        most = LARGEST_STEP if kind is MaskKind.ROUND else MOST_KEPT
         text = value.text if isinstance(value, Scalar) and value.plain else ""
-        if re.fullmatch(r"[1-9][0-9]{0,2}", text) and int(text) <= MOST_KEPT:
-            return Mask(COUNTED_MASKS.get(key.text, MaskKind.NULL), int(text))
-        self.report.add(value, f"{key.text[:80]} of {self.where} needs a whole number", f"1 to {MOST_KEPT} characters")
+        if re.fullmatch(r"[1-9][0-9]{0,12}", text) and int(text) <= most:
+            return Mask(kind, step=int(text)) if kind is MaskKind.ROUND else Mask(kind, int(text))
+        why = f"1 to {most}" if kind is MaskKind.ROUND else f"1 to {most} characters"
+        self.report.add(value, f"{key.text[:80]} of {self.where} needs a whole number", why)
         return Mask(MaskKind.NULL)
 
     # ------------------------------------------------------------ lists
@@ -302,7 +308,9 @@ class _RuleReader:
         return None
 
 
-ALL_MASKS: Final = (*PLAIN_MASKS, *(f"{{{name}: 4}}" for name in COUNTED_MASKS))
+#: a counted mask's word -> how to write it
+EXAMPLES: Final = {name: f"{{{name}: {1000 if kind is MaskKind.ROUND else 4}}}" for name, kind in COUNTED_MASKS.items()}
+ALL_MASKS: Final = (*PLAIN_MASKS, *EXAMPLES.values())
 #: verb -> its reader; the keys are the YAML keys
 VERBS: Final[dict[str, Callable[[_RuleReader, Node], Verb | None]]] = {
     "allow": _RuleReader.allow,

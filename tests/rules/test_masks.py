@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 
 from rules.catalog import Catalog, Column, Type
 from rules.decision import Mask, MaskKind
-from rules.masks import Family, base_type, family, fits, hash_bytes, hash_integer, hash_uuid, mask_json, mask_text
+from rules.masks import (
+    FITTING,
+    Family,
+    base_type,
+    family,
+    fits,
+    hash_bytes,
+    hash_integer,
+    hash_uuid,
+    mask_json,
+    mask_text,
+)
 
 KEY = b"k" * 32
 COUNTED = st.sampled_from([MaskKind.KEEP_LAST, MaskKind.KEEP_FIRST])
@@ -82,24 +93,40 @@ def test_masked_json_is_a_json_string(kind: MaskKind, value: str) -> None:
     assert isinstance(json.loads(mask_json(Mask(kind, 3), value, KEY)), str)
 
 
+TEXTS = {"text", "character varying", "character(10)", "name", "public.citext", "jsonb", "text[]", "character(3)[]"}
+NUMBERS = {"smallint", "integer", "bigint", "numeric", "numeric(10,2)", "integer[]"}
+DATES = {"date", "timestamp with time zone", "timestamp(3) without time zone", "date[]"}
+NEVER = {"hr.mood", "hr.text", "boolean", "inet", "money", '"char"', "int4range", "hr.mood[]", "xml", ""}
+
+
 @pytest.mark.parametrize(
     ("kind", "fitting"),
     [
-        (MaskKind.REDACT, {"text", "integer", "numeric", "date", "text[]", "hr.mood"}),
-        (MaskKind.NULL, {"text", "integer", "numeric", "date", "text[]", "hr.mood"}),
-        (MaskKind.KEEP_LAST, {"text", "character varying", "character(10)", "name", "public.citext", "jsonb"}),
-        (MaskKind.KEEP_FIRST, {"text", "character varying", "character(10)", "name", "public.citext", "jsonb"}),
-        (MaskKind.EMAIL, {"text", "character varying", "character(10)", "name", "public.citext", "jsonb"}),
-        (MaskKind.HASH, {"text", "uuid", "bytea", "integer", "bigint", "smallint", "json", "public.citext"}),
+        (MaskKind.KEEP_LAST, TEXTS),
+        (MaskKind.KEEP_FIRST, TEXTS),
+        (MaskKind.EMAIL, TEXTS),
+        (MaskKind.HASH, TEXTS | NUMBERS | {"uuid", "bytea", "bytea[]"}),
+        (MaskKind.ROUND, NUMBERS | {"real", "double precision", "double precision[]"}),
+        (MaskKind.YEAR, DATES),
     ],
 )
 def test_which_masks_fit_which_types(kind: MaskKind, fitting: set[str]) -> None:
-    for name in fitting:
-        assert fits(kind, name), name
-    if kind not in (MaskKind.REDACT, MaskKind.NULL):
-        for name in ("numeric", "date", "text[]", "character varying(3)[]", "hr.mood", "hr.text", "boolean", ""):
-            assert not fits(kind, name), name
+    mask = Mask(kind, step=10)
+    assert {name for name in TEXTS | NUMBERS | DATES | NEVER | fitting if fits(mask, name)} == fitting
+    for hiding in (MaskKind.REDACT, MaskKind.NULL):
+        assert all(fits(Mask(hiding), name) for name in fitting | NEVER)
+
+
+def test_every_mask_knows_its_types() -> None:
+    assert FITTING.keys() == set(MaskKind)
     assert family("inet") is Family.OTHER
+
+
+def test_rounding_whole_numbers_to_one_is_no_mask() -> None:
+    assert not fits(Mask(MaskKind.ROUND, step=1), "integer")
+    assert not fits(Mask(MaskKind.ROUND, step=1), "bigint[]")
+    assert fits(Mask(MaskKind.ROUND, step=1), "double precision")
+    assert fits(Mask(MaskKind.ROUND, step=1), "numeric")
 
 
 def test_domains_are_followed_to_their_base() -> None:
@@ -110,4 +137,18 @@ def test_domains_are_followed_to_their_base() -> None:
     assert base_type(catalog, Column("c", 1, "s.mail", 1)) == "text"
     assert base_type(catalog, Column("c", 1, "s.mood", 4)) == "s.mood"
     assert base_type(catalog, Column("c", 1, "text", 25)) == "text"
-    assert not fits(MaskKind.HASH, base_type(catalog, Column("c", 1, "s.loop", 3)))
+    assert base_type(catalog, Column("c", 1, "s.loop", 3)) == ""
+    assert not fits(Mask(MaskKind.HASH), "")
+
+
+def test_arrays_are_followed_to_their_elements() -> None:
+    types = (Type(1, "s", "mail", "d", element=25), Type(2, "s", "_mail", "b", "A", element=1),
+             Type(3, "s", "mails", "d", element=2), Type(22, "pg_catalog", "int2vector", "b", "A", element=21),
+             Type(1009, "pg_catalog", "_text", "b", "A", element=25))  # fmt: skip
+    catalog = Catalog("1", types=types)
+    assert base_type(catalog, Column("c", 1, "s.mail[]", 2)) == "text[]"
+    assert base_type(catalog, Column("c", 1, "s.mail[]")) == "text[]"
+    assert base_type(catalog, Column("c", 1, "s.mails", 3)) == "text[]"
+    assert base_type(catalog, Column("c", 1, "text[]", 1009)) == "text[]"
+    assert base_type(catalog, Column("c", 1, "int2vector", 22)) == "int2vector"
+    assert base_type(catalog, Column("c", 1, "s.other[]")) == "s.other[]"

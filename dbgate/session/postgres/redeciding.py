@@ -9,8 +9,9 @@ from dbgate.session.postgres.elsewhere import decisions_of
 from dbgate.session.postgres.refusals import EMPTY, PATH_MOVED, SPLICED_OTHERWISE, refuse, refused
 from dbgate.session.postgres.registry import Prepared
 from dbgate.session.postgres.state import State
-from rules.decision import Decision, Mask, MaskKind, Verdict
+from rules.decision import Decision, Mask, Verdict
 from rules.policy import PolicyContext
+from rules.roles import weakness
 
 #: What EXECUTE may run: it changes neither names nor settings, and the server plans it with its names resolved.
 PLANNED_KINDS: Final = frozenset({"select", "insert", "update", "delete", "merge"})
@@ -75,7 +76,4 @@ def stronger(one: Mask | None, other: Mask | None) -> Mask | None:
     """The stronger of two masks on one column."""
     if one is None or other is None:
         return one or other
-    return max(one, other, key=lambda mask: STRENGTH[mask.kind])
-
-
-STRENGTH: Final = {kind: number for number, kind in enumerate(MaskKind)}
+    return min(one, other, key=weakness)

@@ -21,7 +21,9 @@ def said(line: str) -> list[str]:
         '{id: a, allow: {statements: [select], tables: ["pg_temp.*"]}}',
         "{id: a, mask: {columns: [customers.email, people.mail, customers.profile], with: {keep_last: 4}}}",
         "{id: a, mask: {columns: [people.mood, people.salary], with: redact}}",
-        "{id: a, mask: {columns: [customers.id], with: hash}}",
+        "{id: a, mask: {columns: [customers.id, people.salary], with: hash}}",
+        "{id: a, mask: {columns: [people.salary, orders.total], with: {round: 1000}}}",
+        "{id: a, mask: {columns: [orders.at], with: year}}",
     ],
 )
 def test_names_that_exist_and_masks_that_fit(line: str) -> None:
@@ -44,7 +46,16 @@ def test_names_that_exist_and_masks_that_fit(line: str) -> None:
         ("{id: a, deny: {functions: [billing.order_total]}}", 'no function matches "billing.order_total"'),
         ("{id: a, mask: {columns: [people.salary], with: {keep_last: 4}}}",
          'the mask {keep_last: 4} does not fit hr.people.salary (numeric)  its type cannot hold such a value  masks '
-         "that fit: redact, null"),
+         "that fit: round, hash, redact, null"),
+        ("{id: a, mask: {columns: [customers.name], with: {round: 10}}}", "the mask {round: 10} does not fit"),
+        ("{id: a, mask: {columns: [customers.id], with: {round: 1}}}", "the mask {round: 1} does not fit"),
+        ("{id: a, mask: {columns: [people.mail], with: year}}",
+         "does not fit hr.people.mail (shop.mail, which is text)  its type cannot hold such a value  masks that fit: "
+         "email, keep_last, keep_first, hash, redact, null"),
+        ('{id: a, mask: {columns: ["people.*"], with: email}}',
+         "does not fit hr.people.id (integer), hr.people.salary (numeric), hr.people.mood (hr.mood)  their types "
+         'cannot hold such values  masks that fit all columns of "people.*": redact, null; or name those that can bear email, '
+         "and mask the others by another rule: hr.people.name, hr.people.mail"),
         ("{id: a, mask: {columns: [people.mood], with: hash}}", "does not fit hr.people.mood (hr.mood)"),
         ('{id: a, mask: {columns: ["customers.*"], with: email}}', "does not fit public.customers.id (integer)"),
     ],
