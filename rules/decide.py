@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from rules.book.model import Allow, Deny, Rule
+from rules.book.model import Allow, Deny, Limiting, Rule
 from rules.decision import Decision, Refusal, Verdict
 from rules.denying import REFUSED, deny_match, deny_refusal
 from rules.facts import Facts, FunctionRisk
@@ -25,6 +25,7 @@ from rules.hiding import (
     revealing_plan,
     unseen_run,
 )
+from rules.limits import time_objection
 from rules.roles import RoleView, covering
 from rules.settings_policy import objection
 from rules.spelling import did_you_mean
@@ -83,6 +84,7 @@ def decide(facts: Facts, view: RoleView) -> Decision:
         drops=facts.drops,
         changes_catalog=facts.kind in CATALOG_KINDS,
         calls_user=calls_user(facts, view),
+        sensitive=view.sensitive.width(facts),
         start=facts.start,
         end=facts.end,
     )
@@ -173,6 +175,11 @@ def _denied(facts: Facts, view: RoleView) -> Refusal | None:
 def _setting(facts: Facts, view: RoleView) -> Refusal | None:
     if facts.kind == "show":
         return None
+    if view.limits is not None and view.limits.time is not None:
+        bound = view.limits.time
+        raised = next((no for setting in facts.settings if (no := time_objection(setting, bound)) is not None), None)
+        if raised is not None:
+            return raised
     reasons = (objection(setting, unrestricted=view.unrestricted) for setting in facts.settings)
     reason = next((r for r in reasons if r is not None), None)
     return None if reason is None else Refusal(SETTING, REFUSED, f"{SETTING}: {reason}", "go on without this SET")
@@ -227,6 +234,8 @@ def would_match(rule: Rule, facts: Facts, view: RoleView) -> bool:
         return deny_match(verb, facts, view) is not None
     if isinstance(verb, Allow):
         return allow_concerns(verb, facts)
+    if isinstance(verb, Limiting):
+        return False  # what it would have ended shows when the statement runs
     return any(covering([(rule, verb)], view.ancestry(column)) for column in read_columns(facts))
 
 

@@ -96,6 +96,7 @@ class Decision:
     columns the plan foresees, None when unknown. `hides`: the statement touches data that this role may not see
     whole, so the server's own texts about it are rebuilt, not passed. `missing`: refresh the catalog and ask again.
     `rewrite`: what to splice into the text before it is sent on.
+    `sensitive`: how many output columns derive from a column under any label or mask.
     `calls_user`: it runs code that the gate has not read, which can move the search path or open cursors."""
 
     verdict: Verdict
@@ -117,6 +118,7 @@ class Decision:
     missing: tuple[tuple[str, ...], ...] = ()
     changes_catalog: bool = False
     calls_user: bool = False
+    sensitive: int = 0
     rewrite: Rewrite | None = None
     start: int = 0
     end: int = 0

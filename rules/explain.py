@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from rules.book.checking import show_mask
-from rules.book.model import Allow, Deny, Masking, Rule, Verb
+from rules.book.model import Allow, Deny, Limiting, Masking, Rule, Verb
 from rules.decide import allow_concerns, decide, touched_columns, touched_tables
 from rules.decision import Decision, Mask, Refusal
 from rules.denying import matched_conditions
 from rules.facts import Facts, FunctionUse, problem_facts
+from rules.limits import Bound, Limits, bounds_of
 from rules.policy import PolicyContext
 from rules.roles import RoleView, covering
 from rules.touching import read_columns, statement_words
@@ -29,13 +30,14 @@ class RuleNote:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`text`: the statement's own part of the text."""
+    """`text`: the statement's own part of the text. `limits`: the role's own, the same for every statement."""
 
     text: str
     role: str
     facts: Facts
     decision: Decision
     notes: tuple[RuleNote, ...]
+    limits: Limits | None = None
 
 
 def explain(context: PolicyContext, text: str) -> tuple[Explanation, ...]:
@@ -50,7 +52,7 @@ def explain(context: PolicyContext, text: str) -> tuple[Explanation, ...]:
 def _explained(context: PolicyContext, text: str, facts: Facts) -> Explanation:
     view = context.view
     notes = tuple(_note(rule, facts, view) for rule in context.policy.rulebook.rules)
-    return Explanation(text, view.role, facts, decide(facts, view), notes)
+    return Explanation(text, view.role, facts, decide(facts, view), notes, view.limits)
 
 
 # ---------------------------------------------------------------- each rule
@@ -88,10 +90,15 @@ def _mask_note(rule: Rule, verb: Masking, facts: Facts, view: RoleView) -> tuple
     return True, f"{show_mask(verb.mask)}, predicates: {verb.predicates.value}: {', '.join(map(str, columns))}"
 
 
+def _limit_note(rule: Rule, verb: Limiting, facts: Facts, view: RoleView) -> tuple[bool, str]:
+    return True, ", ".join(bound.shown for bound in bounds_of(rule, verb))
+
+
 _NOTES: Final[dict[type[Verb], Callable[[Rule, Any, Facts, RoleView], tuple[bool, str]]]] = {
     Allow: _allow_note,
     Deny: _deny_note,
     Masking: _mask_note,
+    Limiting: _limit_note,
 }
 
 
@@ -109,6 +116,7 @@ def lines(explanation: Explanation) -> Iterator[str]:
     yield from _labelled("functions", sorted(f"{f.name}: {f.risk.value}" for f in facts.functions))
     yield from _labelled("output", [output_line(explanation, n) for n in range(len(facts.outputs or ()))])
     yield from _labelled("rules", [note_line(note) for note in explanation.notes])
+    yield from _labelled("limits", limit_lines(explanation))
     yield f"verdict    {decision.verdict.value}  by {', '.join(decision.rules)}"
     yield from _labelled("observed", decision.observed)
     yield from () if decision.refusal is None else client_lines(decision.refusal)
@@ -125,6 +133,14 @@ def output_line(explanation: Explanation, number: int) -> str:
     how = "is" if output.direct else "comes from"
     mask = mask_at(explanation.decision, number)
     return f"{output.name} {how} {sources}" + ("" if mask is None else f"  -> {show_mask(mask)} by {mask.rule}")
+
+
+def limit_lines(explanation: Explanation) -> list[str]:
+    """What the role may use up, and how much of its budget of sensitive cells each row takes."""
+    if explanation.limits is None:
+        return []
+    found = [f"{bound.shown}  by {bound.rule.id}" for bound in explanation.limits.bounds]
+    return [*found, f"sensitive cells in each row: {explanation.decision.sensitive}"]
 
 
 def mask_at(decision: Decision, number: int) -> Mask | None:
@@ -163,6 +179,8 @@ def as_data(explanation: Explanation) -> dict[str, Any]:
         "uses": [{"column": str(u.column), "use": u.use.value} for u in sorted(facts.uses, key=str)],
         "functions": [_function_data(f) for f in sorted(facts.functions, key=str)],
         "outputs": [_output_data(explanation, number) for number in range(len(facts.outputs or ()))],
+        "sensitive": decision.sensitive,
+        "limits": [_limit_data(bound) for bound in (explanation.limits.bounds if explanation.limits else ())],
         "notes": [_note_data(note) for note in explanation.notes],
         "refusal": None if refusal is None else _refusal_data(refusal),
     }  # fmt: skip
@@ -181,6 +199,10 @@ def _output_data(explanation: Explanation, number: int) -> dict[str, Any]:
         "direct": output.direct,
         "mask": None if mask is None else _mask_data(mask),
     }
+
+
+def _limit_data(bound: Bound) -> dict[str, Any]:
+    return {"figure": bound.figure.value, "amount": bound.amount, "window": bound.window, "rule": bound.rule.id}
 
 
 def _mask_data(mask: Mask) -> dict[str, str | int]:

@@ -123,7 +123,7 @@ class Cache:
 
 
 class PolicyContext:
-    """Decides texts for one role and search path.
+    """Decides texts for one role and search path. `limits`: what the role may use up, None for no end.
 
     `failures` counts texts that made a parser or the decision raise; `last_failure` is the exception, for the
     caller's log. Each was refused."""
@@ -142,6 +142,8 @@ class PolicyContext:
         self.catalog = policy.catalog
         self.unrestricted = view.unrestricted
         self.has_masks = bool(view.masks)
+        self.limits = view.limits
+        self.observed_limits = view.observed_limits
         self.longest_text = longest_text
         self.failures = 0
         self.last_failure: Exception | None = None

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from rules.book.model import Allow, Deny, Masking, Predicates, Rule, Rulebook
+from rules.book.model import Allow, Deny, Limiting, Masking, Predicates, Rule, Rulebook
 from rules.catalog import Catalog, Relation
 from rules.decision import Mask, MaskKind
 from rules.facts import ColumnId, TableId
+from rules.limits import strictest
+from rules.sensitive import Sensitive
 from rules.taxonomy import KINDS
 
 STRENGTH: dict[MaskKind, int] = {kind: rank for rank, kind in enumerate(MaskKind)}
@@ -29,6 +31,7 @@ class RoleView:
     A rule on a table or column holds for its inheritance children and partitions as well: `ancestry` gives the
     names by which deny and mask rules may mean it. A generated column is hidden as any expression of the columns that
     it is computed from would be. `unrestricted`: no enforced deny or mask rule applies.
+    `limits`: what the role may use up, None for no end; `observed_limits`: the same of the rules in mode observe.
     `may_do_everything`: beyond that, every kind of statement is allowed on all tables, so that there is nothing to
     get round."""
 
@@ -42,6 +45,9 @@ class RoleView:
         self.allows = tuple((rule, rule.verb) for rule in enforced if isinstance(rule.verb, Allow))
         self.denies = tuple((rule, rule.verb) for rule in enforced if isinstance(rule.verb, Deny))
         self.masks = tuple((rule, rule.verb) for rule in enforced if isinstance(rule.verb, Masking))
+        self.limits = strictest((rule, rule.verb) for rule in enforced if isinstance(rule.verb, Limiting))
+        self.observed_limits = strictest((rule, rule.verb) for rule in self.observed if isinstance(rule.verb, Limiting))
+        self.sensitive = Sensitive(rulebook, self.shown_by)
         self.unrestricted = not self.denies and not self.masks
         self.may_do_everything = self.unrestricted and _all_on_all_tables(self.allows)
         self.readable = readable if not self.may_do_everything else everything_readable

@@ -34,9 +34,9 @@ def _postgres_function(schema: str, name: str) -> bool:
 
 def _check_rule(rule: Rule, catalog: Catalog, is_built_in: KnownFunction) -> Iterator[Problem]:
     verb = rule.verb
-    for table in () if isinstance(verb, Masking) else verb.tables or ():
+    for table in getattr(verb, "tables", None) or ():
         yield from _check_table(rule, table, catalog)
-    for function in () if isinstance(verb, Masking) else verb.functions or ():
+    for function in getattr(verb, "functions", None) or ():
         yield from _check_function(rule, function, catalog, is_built_in)
     for column in getattr(verb, "columns", None) or ():
         yield from _check_column(rule, column, catalog)

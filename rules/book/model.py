@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from rules.decision import Mask
 from rules.matching import ColumnPattern, NamePattern
@@ -93,7 +93,26 @@ class Masking:
     predicates: Predicates = Predicates.NONE
 
 
-Verb: TypeAlias = Allow | Deny | Masking
+HOUR: Final = 3600
+DAY: Final = 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Limiting:
+    """At least one figure is given. `bytes_*`: bytes; `statement_time`: milliseconds; `per`: seconds, the window of the
+    figures that end in `_per_job`."""
+
+    rows_per_statement: int | None = None
+    bytes_per_statement: int | None = None
+    statement_time: int | None = None
+    statements_per_minute: int | None = None
+    rows_per_job: int | None = None
+    bytes_per_job: int | None = None
+    sensitive_cells_per_job: int | None = None
+    per: int = DAY
+
+
+Verb: TypeAlias = Allow | Deny | Masking | Limiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +137,7 @@ class Rule:
         return _WORDS[type(self.verb)]
 
 
-_WORDS: dict[type, str] = {Allow: "allow", Deny: "deny", Masking: "mask"}
+_WORDS: dict[type, str] = {Allow: "allow", Deny: "deny", Masking: "mask", Limiting: "limit"}
 
 
 @dataclass(frozen=True, slots=True)

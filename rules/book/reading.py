@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 from rules.book import nodes
+from rules.book.limiting import read_limit
 from rules.book.model import Allow, Deny, Masking, Place, Predicates, Rule, Verb
 from rules.book.nodes import Node, Scalar
 from rules.book.values import (
@@ -33,7 +34,7 @@ TOP_KEYS: Final = ("version", "labels", "rules")
 RULE_KEYS: Final = ("id", "roles", "message", "instead", "mode")
 MODES: Final = ("enforce", "observe")
 #: Verbs of later releases: refused by name, since a rule that is not understood must not be skipped.
-LATER_VERBS: Final = ("filter", "approve", "limit", "screen", "canary")
+LATER_VERBS: Final = ("filter", "approve", "screen", "canary")
 WITHOUT: Final = ("where",)
 PLAIN_MASKS: Final = {
     kind.value: kind for kind in (MaskKind.REDACT, MaskKind.NULL, MaskKind.HASH, MaskKind.YEAR, MaskKind.EMAIL)
@@ -316,4 +317,5 @@ VERBS: Final[dict[str, Callable[[_RuleReader, Node], Verb | None]]] = {
     "allow": _RuleReader.allow,
     "deny": _RuleReader.deny,
     "mask": _RuleReader.mask,
+    "limit": lambda reader, node: read_limit(node, reader.report, reader.where),
 }
