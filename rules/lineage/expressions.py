@@ -112,10 +112,11 @@ def starred(e: Star, scope: Scope) -> tuple[Item, ...]:
 def call(reader: Reader, e: Call, scope: Scope) -> Item:
     functions.used(reader, e.name, e.at)
     arguments = values(reader, e.arguments, scope)
-    if e.conditions:  # ORDER BY, FILTER and OVER parts decide which rows count, as a WHERE does
-        for each in e.conditions:
-            if each not in e.arguments or e.name[-1] not in total_functions.ORDERED:
-                _conditional(reader, each, scope)
+    for each in e.conditions:  # ORDER BY, FILTER and OVER parts decide which rows count, as a WHERE does
+        if _is_distinct(each):
+            continue  # shows in the result alone, which is masked with the arguments; a count looks at it itself
+        if each not in e.arguments or e.name[-1] not in total_functions.ORDERED:
+            _conditional(reader, each, scope)
     if functions.is_built_in(reader, e.name, "count"):
         _counted(reader, e, arguments)
         return computed(NO_SOURCES, "count")
@@ -135,11 +136,19 @@ def _conditional(reader: Reader, e: Expression, scope: Scope, item: Item | None 
         reader.use(Use.FILTER, (item or value(reader, e, scope)).sources)
 
 
+def _is_distinct(e: Expression) -> bool:
+    return isinstance(e, Operation) and e.operator == "distinct"
+
+
 def _counted(reader: Reader, e: Call, arguments: list[Item]) -> None:
-    """A count tells how many, not what; but counting a computed value is a condition on its columns."""
+    """A count tells how many, not what; but counting a computed value is a condition on its columns, and counting
+    distinct values compares them as SELECT DISTINCT does."""
+    plain_use = Use.GROUP if any(map(_is_distinct, e.conditions)) else Use.PROJECT
     for argument, item in zip(e.arguments, arguments, strict=True):
         plain = isinstance(argument, Column | Star) and (item.direct or item.row is not None)
-        reader.use(Use.PROJECT if plain else Use.FILTER, item.sources)
+        if plain_use is Use.GROUP and (item.mixed or not item.direct):
+            plain = False
+        reader.use(plain_use if plain else Use.FILTER, item.sources)
 
 
 def cast(reader: Reader, e: Cast, scope: Scope) -> Item:

@@ -307,8 +307,10 @@ def window(read: Reader, body: Node) -> tuple[Expression, ...]:
     return parts + order + frame
 
 
-def _conditions(read: Reader, body: Node) -> tuple[Expression, ...]:
+def _conditions(read: Reader, body: Node, arguments: tuple[Expression, ...]) -> tuple[Expression, ...]:
     found = sort_keys(read, body.get("agg_order", []))
+    if "agg_distinct" in body:
+        found += (Operation("distinct", arguments),)
     if "agg_filter" in body:
         found += (read.expression(body["agg_filter"]),)
     if "over" in body:
@@ -327,7 +329,7 @@ def _arguments(read: Reader, body: Node) -> tuple[Expression, ...]:
     return found
 
 
-_CONDITIONS: Final = words("agg_order agg_filter over")
+_CONDITIONS: Final = words("agg_order agg_filter over agg_distinct")
 
 
 @_node(
@@ -335,10 +337,11 @@ _CONDITIONS: Final = words("agg_order agg_filter over")
     "funcname args agg_order agg_filter over agg_within_group agg_star agg_distinct func_variadic funcformat location",
 )
 def call(read: Reader, body: Node) -> Expression:
+    arguments = _arguments(read, body)
     made = Call(
         strings(body["funcname"]),
-        _arguments(read, body),
-        _conditions(read, body) if body.keys() & _CONDITIONS else (),
+        arguments,
+        _conditions(read, body, arguments) if body.keys() & _CONDITIONS else (),
         "agg_star" in body,
         body.get("location", 0),
     )
