@@ -119,7 +119,8 @@ Expression: TypeAlias = Column | Star | Literal | Parameter | Call | Cast | Fiel
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A table, view or CTE by name. `start`/`end`: the offsets of the name itself in the text."""
+    """A table, view or CTE by name. `start`/`end`: the offsets of the name itself in the text. `sample`: arguments of
+    TABLESAMPLE that are computed."""
 
     name: Name
     alias: str | None = None
@@ -127,6 +128,7 @@ class Relation:
     only: bool = False  # FROM ONLY t: children are not read
     start: int = -1
     end: int = -1
+    sample: tuple[Expression, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

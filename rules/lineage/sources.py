@@ -44,6 +44,8 @@ def renamed(items: tuple[Item, ...], names: tuple[str, ...], what: str) -> tuple
 
 
 def table(reader: Reader, item: Relation, before: list[Entry], outer: Scope) -> Brought:
+    for argument in item.sample:  # how many rows are read; only an outer query's columns are in sight
+        hazards.told(reader, value(reader, argument, outer).sources)
     common = outer.common.get(item.name[0]) if len(item.name) == 1 else None
     if common is not None:
         alias = item.alias or item.name[0]

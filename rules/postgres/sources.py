@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from rules.postgres.nodes import SOURCES, Node, Reader, items, strings, unknown, words
@@ -86,18 +87,18 @@ def xml_table(read: Reader, body: Node) -> Source:
 
 
 _SAMPLERS: Final = frozenset({"bernoulli", "system", "system_rows", "system_time"})
-_SAMPLE_ARGUMENTS: Final = frozenset({"A_Const", "ParamRef"})
+_CONSTANTS: Final = frozenset({"A_Const", "ParamRef"})
 
 
 @_node("RangeTableSample", "relation method args repeatable location")
 def sample(read: Reader, body: Node) -> Source:
-    """TABLESAMPLE reads the same table. Constants only: the tree has no place for more."""
+    """TABLESAMPLE reads the same table."""
     arguments = [*body.get("args", []), *([body["repeatable"]] if body.get("repeatable") else [])]
     if strings(body["method"])[-1] not in _SAMPLERS:
         raise unknown("a TABLESAMPLE method of an extension", body.get("location", -1))
-    if not all(argument.keys() <= _SAMPLE_ARGUMENTS for argument in arguments):
-        raise unknown("TABLESAMPLE with an expression (only a constant or a parameter)", body.get("location", -1))
-    return read.source(body["relation"])
+    computed = read.expressions([argument for argument in arguments if not argument.keys() <= _CONSTANTS])
+    found = read.source(body["relation"])
+    return replace(found, sample=computed) if computed and isinstance(found, Relation) else found
 
 
 # ---------------------------------------------------------------- joins

@@ -362,7 +362,7 @@ def copy(read: Reader, body: Node) -> Statement:
     return Statement(
         "file_io" if outside else kind,
         inside,
-        touched=touched(read, *main)[: len(main)] if inside else touched(read, *main),
+        touched=touched(Reader(b""), *main) + (() if inside else touched(read, others=Access.SELECT)),
         calls=() if inside else tuple(read.calls),
         columns=tuple((main[0][0], column) for column in strings(body.get("attlist", [])) if main),
         returns_body=not outside,

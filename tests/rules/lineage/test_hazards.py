@@ -101,6 +101,11 @@ def test_functions_in_from_tell_by_their_rows(source: str) -> None:
     assert computes(f"SELECT count(*) FROM t, {source} x")
 
 
+def test_the_size_of_a_sample_tells() -> None:
+    assert computes("SELECT x.* FROM t, LATERAL (SELECT count(*) FROM orders TABLESAMPLE bernoulli (t.i)) x")
+    assert not computes("SELECT x.* FROM t, LATERAL (SELECT count(*) FROM orders TABLESAMPLE bernoulli (2 * 5)) x")
+
+
 @pytest.mark.parametrize(
     "expression",
     [

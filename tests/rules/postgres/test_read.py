@@ -338,7 +338,7 @@ def test_passwords_are_not_kept() -> None:
         ("select '\ud800'", "encoding", "Unicode"),
         ("select " + "x" * (1 << 20), "too-long", "longer"),
         ("select (select 1 into x)", "unknown-node", "intoClause"),
-        ("select * from t tablesample system (f(1))", "unknown-node", "TABLESAMPLE"),
+        ("select * from t tablesample mine (1)", "unknown-node", "TABLESAMPLE"),
         ("insert into t (a[f(1)]) values (1)", "unknown-node", "subscript"),
         ("select a" + "[1]" * 40, "too-complex", "subscripts"),
         ("select " + "mode() within group (order by " * 12 + "a" + ")" * 12, "too-complex", "WITHIN GROUP"),

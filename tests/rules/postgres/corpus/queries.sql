@@ -139,6 +139,12 @@ select * from t tablesample bernoulli (10) repeatable (42)
 -- select: t
 select * from t as x tablesample system ($1)
 
+-- select: t
+select * from t tablesample system (100.0 / f(3)) repeatable (1 + 2)
+
+-- select: t, u
+select * from u, lateral (select count(*) from t tablesample bernoulli (u.a)) s
+
 -- select: base
 with x as (select * from base) select * from x
 
