@@ -102,6 +102,7 @@ class Facts:
     `missing`: relations that the catalog does not know; worth one refresh and a second try. With them, or with a
     problem, `tables` and `functions` are what the text names, found without resolving it. `at`: the byte offset of the
     first name that means nothing, -1 when not known.
+    `fails_early`: it has an expression that may fail on rows which a condition rejects (`rules.lineage.early`).
     `hidden_texts`: the server's own words about it could carry data (user functions, triggers, casts)."""
 
     kind: str
@@ -114,6 +115,7 @@ class Facts:
     copies: tuple[tuple[ColumnId | None, frozenset[ColumnId]], ...] = ()
     has_where: bool = True  # of UPDATE and DELETE, wherever they stand; True where it does not apply
     has_limit: bool = False
+    fails_early: bool = False
     settings: tuple[Setting, ...] = ()
     defines: Carrier | None = None
     runs: Carrier | None = None

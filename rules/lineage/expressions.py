@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from rules.facts import FunctionRisk, FunctionUse, Use
-from rules.lineage import functions, hazards
+from rules.lineage import early, functions, hazards
 from rules.lineage.reader import Reader
 from rules.lineage.scope import Scope, entry_of, reference
 from rules.lineage.values import (
@@ -88,7 +88,9 @@ def _names_in(scope: Scope, qualifier: tuple[str, ...]) -> Iterator[str]:
     return (item.name for each in entries for item in each.items)
 
 
-def constant(_: Reader, e: Literal | Parameter, scope: Scope) -> Item:
+def constant(reader: Reader, e: Literal | Parameter, scope: Scope) -> Item:
+    if type(e) is Parameter:
+        reader.parameters.setdefault(e.number, []).append("")
     weight = hazards.constant_weight(e)
     return CONSTANT if weight == 1 else Item("?column?", weight=weight)
 
@@ -232,6 +234,7 @@ def _is_condition(e: Expression) -> bool:
 def subquery(reader: Reader, e: Subquery, scope: Scope) -> Item:
     from rules.lineage.queries import query  # queries hold expressions and the other way round
 
+    early.of_subquery(reader, e)
     items = query(reader, e.query, scope)
     test = value(reader, e.test, scope) if e.test is not None else CONSTANT
     if e.form == "scalar":

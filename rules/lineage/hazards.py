@@ -16,6 +16,7 @@ import re
 from typing import Final
 
 from rules.facts import ColumnId, Use
+from rules.lineage import early
 from rules.lineage.reader import Reader
 from rules.lineage.values import Item, Sources, united
 from rules.postgres import total_functions as total
@@ -36,6 +37,8 @@ FRACTIONS = ("numeric", "double precision", "real")
 def told(reader: Reader, sources: Sources) -> None:
     """The values of these columns decide whether the statement fails, or how many rows it returns."""
     reader.use(Use.COMPUTE, sources)
+    if sources and not reader.settled:
+        reader.fails_early = True
 
 
 def of_call(reader: Reader, e: Call, arguments: list[Item]) -> int:
@@ -44,8 +47,11 @@ def of_call(reader: Reader, e: Call, arguments: list[Item]) -> int:
     weight = min(_call_weight(e, arguments), UNBOUND)
     if weight <= HEAVIEST and e.name[-1] in total.KEYED and _is_built_in(reader, e):
         told(reader, united(arguments[::2]))  # a key may not be NULL; any value will do
-    elif sources and (weight > HEAVIEST or not _total_call(reader, e, arguments)):
-        told(reader, sources)
+    else:
+        is_total = weight <= HEAVIEST and _total_call(reader, e, arguments)
+        early.of_call(reader, e, is_total)
+        if not is_total:
+            told(reader, sources)
     return weight
 
 
@@ -97,6 +103,7 @@ def _total_call(reader: Reader, e: Call, arguments: list[Item]) -> bool:
 
 
 def of_cast(reader: Reader, e: Cast, item: Item) -> None:
+    early.of_cast(reader, e, bool(item.sources))
     if not item.sources or e.type_name[-1] in total.TEXTS:
         return
     if not (e.type_name[-1] == "date" and _types(reader, item, ("timestamp", "date"))):
@@ -119,7 +126,9 @@ def of_operation(reader: Reader, e: Operation, operands: list[Item]) -> int:
     """Notes the operation's hazards. Returns its weight."""
     sources = united(operands)
     weight = _operation_weight(e, operands)
-    if sources and (weight > HEAVIEST or not _total_operation(reader, e, operands, weight)):
+    is_total = weight <= HEAVIEST and _total_operation(reader, e, operands, weight)
+    early.of_operation(reader, e, is_total, bool(sources))
+    if not is_total:
         told(reader, sources)
     return weight
 

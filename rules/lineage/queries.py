@@ -44,7 +44,12 @@ from rules.tree import (
 
 def query(reader: Reader, q: Query, outer: Scope) -> tuple[Item, ...]:
     """The columns a query returns. Raises Refused or MissingRelation."""
-    return _HANDLERS[type(q)](reader, q, outer)
+    if not reader.settled:
+        return _HANDLERS[type(q)](reader, q, outer)
+    reader.settled = False
+    items = _HANDLERS[type(q)](reader, q, outer)
+    reader.settled = True
+    return items
 
 
 def with_clause(reader: Reader, tables: Sequence[CommonTable], recursive: bool, outer: Scope) -> Scope:
@@ -110,10 +115,12 @@ def _select(reader: Reader, q: Select, outer: Scope) -> tuple[Item, ...]:
     scope = from_clause(reader, q.sources, inner)
     if q.where is not None:
         condition(reader, q.where, scope)
+    reader.settled = q is reader.top
     items = outputs(reader, q.outputs, scope)
     reader.use(Use.PROJECT, united(items))
     if q.group_by:
         _grouped(reader, q.group_by, scope, items)
+    reader.settled = False
     if q.having is not None:
         condition(reader, q.having, scope)
     if q.windows:

@@ -9,9 +9,15 @@ from rules.tree import Access
 
 
 class Reader:
-    """Collects what the statement touches. `known` is the per-catalog memory shared by all readings."""
+    """Collects what the statement touches.
 
-    __slots__ = ("at", "catalog", "copies", "functions", "has_where", "path", "tables", "uses")
+    `settled`: what is read now is computed from rows that every condition has let pass, and nothing is chosen by it.
+    `fails_early`: an expression that may fail stands elsewhere, so that it may meet rows which a condition rejects."""
+
+    __slots__ = (
+        "at", "catalog", "copies", "fails_early", "functions", "has_where", "parameters", "path", "settled", "tables", "top",
+        "uses",
+    )  # fmt: skip
 
     def __init__(self, catalog: Catalog, search_path: tuple[str, ...]) -> None:
         self.catalog = catalog
@@ -22,6 +28,9 @@ class Reader:
         self.copies: list[tuple[ColumnId | None, Sources]] = []
         self.has_where = True
         self.at = -1  # of the first function that is not known
+        self.top: object = None
+        self.parameters: dict[int, list[str]] = {}  # number -> the types it is cast to, "" where it is not
+        self.settled = self.fails_early = False
 
     def use(self, use: Use, sources: Sources) -> None:
         if sources:
@@ -50,9 +59,9 @@ class Reader:
         return by_name.get((self.schema(name[-2]), name[-1]))
 
     def schema(self, name: str) -> str:
-        """`pg_temp` stands for this session's own temporary schema."""
+        """`pg_temp` stands for this session's own temporary schema, whose real name means the same."""
         if name != "pg_temp":
-            return name
+            return "pg_temp" if name == self.catalog.temp_schema else name
         return next((s for s in self.path if s.startswith("pg_temp_")), name)
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from rules.catalog import Catalog, Relation
 from rules.facts import ColumnUse, Facts, OutputColumn, TableUse, Use
-from rules.lineage import functions
+from rules.lineage import early, functions
 from rules.lineage.expressions import value
 from rules.lineage.queries import query
 from rules.lineage.reader import Reader
@@ -77,6 +77,7 @@ def _found(statement: Statement, reader: Reader, items: tuple[Item, ...] | None)
         copies=tuple(reader.copies),
         has_where=reader.has_where,
         has_limit=_has_limit(statement.body),
+        fails_early=reader.fails_early or early.torn_parameters(reader),
         at=reader.at,
     )
 
@@ -111,7 +112,7 @@ def _body(reader: Reader, statement: Statement) -> tuple[Item, ...] | None:
     if body is None:
         _not_from_prepared(statement)
         return None
-    top = Scope((), None, {})
+    top, reader.top = Scope((), None, {}), body
     if isinstance(body, Insert | Update | Delete | Merge):
         items = write(reader, body, top)
         returned: tuple[Item, ...] | None = items if body.returning else None

@@ -224,7 +224,9 @@ def _where(reader: Reader, where: Expression | None, scope: Scope) -> None:
 
 def _assignments(reader: Reader, target: Target, assignments: Iterable[Assignment], scope: Scope) -> None:
     for assignment in assignments:
+        reader.settled = True
         given = _given(reader, assignment, scope)
+        reader.settled = False
         for name, item in zip(assignment.columns, given, strict=True):
             _assign(reader, target, name, item)
 
@@ -252,7 +254,9 @@ def _returning(reader: Reader, w: Write, target: Target, scope: Scope) -> tuple[
     written = _written(target)
     extra = [_version(written, n) for n in w.row_names if scope.entry(n) is None]
     entries = [written, *scope.entries[1:], *extra]
+    reader.settled = w is reader.top
     items = outputs(reader, w.returning, Scope(entries, scope.outer, scope.common))
+    reader.settled = False
     reader.use(Use.PROJECT, united(items))
     return items
 

@@ -36,8 +36,7 @@ _ONE_ROW: Final = re.compile(_ROW)
 _SEVERAL: Final = re.compile(rb"\((?:S)C(?:S),(?:S)C(?:S)[,)]".replace(b"C", _CONSTANT).replace(b"(?:S)", _SPACE))
 _FIRST_MEMBER: Final = re.compile(rb"\(" + _SPACE + _CONSTANT)
 _CONTINUED = rb"'(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:[ \t\n\r\f\v]+|--[^\n\r]*[\n\r])*'"
-_TOKEN: Final = re.compile(
-    rb"""(?P<GAP>(?:[ \t\n\r\f\v]+|--[^\n\r]*)+)
+_SHAPES: Final = rb"""(?P<GAP>(?:[ \t\n\r\f\v]+|--[^\n\r]*)+)
     | (?P<COMMENT>/\*)
     | (?P<TEXT>[eE]'(?:[^'\\]|\\.|''|CONTINUED)*'? | '[^']*'? | "[^"]*"?
         | (?P<dollar>\$(?:[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)?\$).*?(?:(?P=dollar)|\Z))
@@ -45,8 +44,10 @@ _TOKEN: Final = re.compile(
     | (?P<ROWS>LIST(?:SPACE,SPACE LIST)*+) | (?P<OPEN>[(\[]) | (?P<CLOSE>[)\]]) | (?P<COMMA>,) | (?P<END>;)
     | (?P<OPERATOR>.)
     """.replace(b"CONTINUED", _CONTINUED)
-    .replace(b"LIST", _ROW)
-    .replace(b"SPACE", _SPACE),
+_TOKEN: Final = re.compile(_SHAPES.replace(b"LIST", _ROW).replace(b"SPACE", _SPACE), re.X | re.S)
+#: the same without ROWS: every bracket and comma by itself, and a quoted name with quotes in it as one token
+_EACH: Final = re.compile(
+    _SHAPES.replace(b"(?P<ROWS>LIST(?:SPACE,SPACE LIST)*+) |", b"").replace(b'"[^"]*"?', b'"(?:[^"]|"")*"?'),
     re.X | re.S,
 )
 _COMMENT_MARK: Final = re.compile(rb"/\*|\*/")
@@ -66,10 +67,11 @@ def comment_end(text: bytes, start: int) -> int:
     return len(text)
 
 
-def tokens(text: bytes, start: int = 0) -> Iterator[tuple[Token, int, int]]:
-    """(kind, start, end) of every token from `start` on."""
+def tokens(text: bytes, start: int = 0, *, rows: bool = True) -> Iterator[tuple[Token, int, int]]:
+    """(kind, start, end) of every token from `start` on. `rows` False: lists of constant rows are taken apart."""
+    shapes = _TOKEN if rows else _EACH
     while start < len(text):
-        for match in _TOKEN.finditer(text, start):
+        for match in shapes.finditer(text, start):
             group = match.lastgroup
             if group == "COMMENT":
                 break

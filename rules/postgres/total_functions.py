@@ -82,5 +82,11 @@ PATTERNS: Final = words("~ ~* !~ !~* like not_like ilike not_ilike similar not_s
 #: Types whose products do not overflow for values that a table holds and small constants.
 UNBOUNDED: Final = ("numeric", "double precision", "real", "interval", "timestamp", "date", "money")
 
+#: The time, constant within a statement or not.
+CLOCKS: Final = words("""
+    now transaction_timestamp statement_timestamp clock_timestamp current_date current_time current_timestamp localtime
+    localtimestamp
+""")
+
 #: Targets of casts that take every value of every type.
 TEXTS: Final = frozenset({"text", "varchar", "bpchar", "character varying", "character"})
