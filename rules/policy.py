@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from rules.book.model import Masking, Rulebook
+from rules.cache import Cache, Memory
 from rules.catalog import Catalog, Relation
 from rules.decide import decide, in_characters, problem_refusal
 from rules.decision import Decision, Mask, MaskKind, Verdict
@@ -22,9 +23,6 @@ from rules.set_config import with_set_config
 from rules.tree import Statement, Unparsable
 
 LONGEST_TEXT: Final = 1 << 20
-MOST_ENTRIES: Final = 4096  # in each of two generations
-MOST_BYTES: Final = 8 << 20
-LONGEST_ADMITTED: Final = 16 << 10
 MOST_CONTEXTS: Final = 1024
 FIRST_USER_OID: Final = 16384  # FirstNormalObjectId: below are the system's own relations
 UNKNOWN_ORIGIN: Final = "dbgate:unknown-origin"
@@ -60,15 +58,18 @@ def _view_columns(catalog: Catalog, view: Relation) -> Mapping[str, OutputColumn
 
 
 class Policy:
-    """`mask_key`: the secret of the hash mask. Raises ValueError when a rule masks with hash and there is no key."""
+    """`mask_key`: the secret of the hash mask. Raises ValueError when a rule masks with hash and there is no key.
+    `memory`: what the decisions that are kept may take."""
 
     def __init__(
-        self, rulebook: Rulebook, catalog: Catalog, mask_key: bytes | None = None, front_end: FrontEnd | None = None
-    ) -> None:
+        self, rulebook: Rulebook, catalog: Catalog, mask_key: bytes | None = None, front_end: FrontEnd | None = None,
+        memory: Memory | None = None,
+    ) -> None:  # fmt: skip
         self.rulebook = rulebook
         self.catalog = catalog
         self.mask_key = mask_key
         self.front_end = front_end or postgres_front_end()
+        self.memory = memory or Memory()
         self._contexts: dict[tuple[str, str, str, tuple[str, ...]], PolicyContext] = {}
         self._views: dict[str, RoleView] = {}
         if not mask_key and (needing := hash_rules(rulebook)):
@@ -102,26 +103,6 @@ def hash_rules(rulebook: Rulebook) -> tuple[str, ...]:
     return tuple(r.id for r in rulebook.rules if isinstance(r.verb, Masking) and r.verb.mask.kind is MaskKind.HASH)
 
 
-class Cache:
-    """Exact text -> its decisions, in two generations: when the young one is full it becomes the old one, and what is
-    still asked for moves back. Bounded by entries and by the texts' bytes."""
-
-    def __init__(self, most_entries: int = MOST_ENTRIES, most_bytes: int = MOST_BYTES) -> None:
-        self.young: dict[bytes, tuple[Decision, ...]] = {}
-        self.old: dict[bytes, tuple[Decision, ...]] = {}
-        self._bytes = 0
-        self._most_entries = most_entries
-        self._most_bytes = most_bytes
-
-    def put(self, text: bytes, decisions: tuple[Decision, ...]) -> None:
-        if len(text) > LONGEST_ADMITTED:
-            return
-        if len(self.young) >= self._most_entries or self._bytes + len(text) > self._most_bytes:
-            self.old, self.young, self._bytes = self.young, {}, 0
-        self.young[text] = decisions
-        self._bytes += len(text)
-
-
 class PolicyContext:
     """Decides texts for one role and search path. `limits`: what the role may use up, None for no end.
 
@@ -147,7 +128,7 @@ class PolicyContext:
         self.longest_text = longest_text
         self.failures = 0
         self.last_failure: Exception | None = None
-        self._cache = cache or Cache()
+        self._cache = cache or Cache(memory=policy.memory)
         self._denials: dict[tuple[int, int], str | None] = {}
         self._origins: dict[tuple[int, int], Mask | None] = {}
 

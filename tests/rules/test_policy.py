@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rules.cache import LONGEST_ADMITTED, Cache
 from rules.catalog import Catalog
 from rules.decision import Decision, Mask, MaskKind, Verdict
-from rules.policy import LONGEST_ADMITTED, Cache, FrontEnd, Policy, PolicyContext, postgres_front_end
+from rules.policy import FrontEnd, Policy, PolicyContext, postgres_front_end
 from rules.postgres.ddl import catalog_from_ddl
 from rules.tree import Statement, Unparsable
 from tests.rules.worlds import book
@@ -141,15 +142,6 @@ class TestCache:
         for _ in range(2):
             asked.decide(b"SELECT 1 -- " + b"x" * LONGEST_ADMITTED)
         assert count() == 2
-
-    @given(st.lists(st.integers(0, 30), max_size=200))
-    def test_it_stays_within_two_generations(self, numbers: list[int]) -> None:
-        cache = Cache(most_entries=5, most_bytes=12)
-        for number in numbers:
-            cache.put(str(number).encode(), ())
-            assert len(cache.young) <= 5
-            assert len(cache.old) <= 5
-            assert sum(map(len, cache.young)) <= 12
 
     def test_what_is_asked_for_survives(self) -> None:
         policy = Policy(book(RULES), CATALOG, b"key")
