@@ -105,7 +105,17 @@ class Family(Enum):
     OTHER = "other"
 
 
-_TEXTS: Final = ("text", "character varying", "character", "varchar", "bpchar", "name", "citext", "unknown")
+_TEXTS: Final = (
+    "text",
+    "character varying",
+    "character",
+    "varchar",
+    "bpchar",
+    "name",
+    "citext",
+    "refcursor",
+    "unknown",
+)
 _INTEGERS: Final = ("smallint", "integer", "bigint", "int2", "int4", "int8")
 _DATES: Final = (
     "date", "timestamp", "timestamptz", "timestamp without time zone", "timestamp with time zone",

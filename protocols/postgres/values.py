@@ -61,13 +61,15 @@ def _empty_vector(element: int) -> bytes:
     return struct.pack(">iiIii", 1, 0, element, 0, 0)
 
 
-def _empty_array(element: int) -> bytes:
-    """No dimensions, no NULLs, the element's type."""
-    return struct.pack(">iiI", 0, 0, element)
+def empty_array(element: int) -> tuple[bytes, bytes]:
+    """The text and the binary form of an array without dimensions. `element`: the type of its elements."""
+    return b"{}", struct.pack(">iiI", 0, 0, element)
 
 
-_RANGE_EMPTY = b"\x01"  # the flag RANGE_EMPTY
 _NO_ITEMS = bytes(4)  # a count of 0
+EMPTY_RANGE = (b"empty", b"\x01")  # the flag RANGE_EMPTY
+EMPTY_MULTIRANGE = (b"{}", _NO_ITEMS)
+EMPTY_HSTORE = (b"", _NO_ITEMS)
 _IPV4 = 2  # PGSQL_AF_INET
 
 #: type -> (text form, binary form)
@@ -76,9 +78,9 @@ _PLACEHOLDERS: dict[int, tuple[bytes, bytes]] = {
     **{oid: (b"0", bytes(width)) for oid, (width, _) in _INTEGERS.items()},
     **dict.fromkeys(_REGISTERED, (b"-", bytes(4))),
     **dict.fromkeys(_OPERATORS, (b"0", bytes(4))),
-    **dict.fromkeys(_RANGES, (b"empty", _RANGE_EMPTY)),
-    **dict.fromkeys(_MULTIRANGES, (b"{}", _NO_ITEMS)),
-    **{array: (b"{}", _empty_array(element)) for array, element in oids.ARRAYS.items()},
+    **dict.fromkeys(_RANGES, EMPTY_RANGE),
+    **dict.fromkeys(_MULTIRANGES, EMPTY_MULTIRANGE),
+    **{array: empty_array(element) for array, element in oids.ARRAYS.items()},
     oids.CHAR: (b"*", b"*"),
     oids.BOOL: (b"f", b"\0"),
     oids.FLOAT4: (b"0", bytes(4)),
@@ -136,6 +138,11 @@ def _format(format_code: int) -> int:
 def is_text_like(type_oid: int) -> bool:
     """Whether both formats of this type are its text as it is (text, varchar, bpchar, name, json, xml, unknown ...)."""
     return type_oid in _PLAIN_TEXT or type_oid in _DOCUMENTS
+
+
+def is_plain_text(type_oid: int) -> bool:
+    """As `is_text_like`, and any text is a value of the type."""
+    return type_oid in _PLAIN_TEXT
 
 
 def is_document(type_oid: int) -> bool:

@@ -8,22 +8,15 @@ number of columns differs, the result is aborted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Final
-from uuid import UUID
 
-from protocols.postgres import oids, values
+from dbgate.session.postgres.cells import cell_masker
 from protocols.postgres.backend import FieldDescription
-from protocols.postgres.rows import CellMasker, Constant, RowRewriter, compile_rewriter
+from protocols.postgres.rows import RowRewriter, compile_rewriter
 from rules.catalog import Catalog
-from rules.decision import Decision, Mask, MaskKind
-from rules.masks import hash_bytes, hash_integer, hash_uuid, mask_json, mask_text
+from rules.decision import Decision, Mask
 from rules.policy import PolicyContext
-
-BINARY = 1
-JSONB_VERSION = b"\x01"
 
 
 class ShapeError(Exception):
@@ -93,127 +86,3 @@ def origin_name(described: FieldDescription, catalog: Catalog) -> str:
         return f"oid {described.table_oid} column {described.attribute_number}"
     column = next((c.name for c in relation.columns if c.number == described.attribute_number), "?")
     return f"{relation.schema}.{relation.name}.{column}"
-
-
-# ---------------------------------------------------------------- one cell
-
-
-def cell_masker(mask: Mask, type_oid: int, wire_format: int, context: PolicyContext) -> CellMasker | Constant:
-    """What a mask does to one column's values in one wire format. What a mask cannot do for a type it redacts."""
-    if mask.kind is MaskKind.NULL:
-        return Constant(None)
-    make = _maker(mask, type_oid, context.catalog)
-    if mask.kind is MaskKind.REDACT or make is None:
-        return Constant(values.placeholder(type_oid, wire_format))
-    return make(mask, type_oid, wire_format, context.policy.mask_key or b"")
-
-
-Maker = Callable[[Mask, int, int, bytes], CellMasker]
-
-
-def _maker(mask: Mask, type_oid: int, catalog: Catalog) -> Maker | None:
-    if type_oid in (oids.JSON, oids.JSONB):
-        return _json
-    if values.is_text_like(type_oid) or _is_user_text(type_oid, catalog):
-        return _text
-    return _HASHES.get(type_oid) if mask.kind is MaskKind.HASH else None
-
-
-def _is_user_text(type_oid: int, catalog: Catalog) -> bool:
-    """Base types of an extension that call themselves strings, as citext; their wire form is text in both formats."""
-    found = catalog.type_by_oid.get(type_oid)
-    return found is not None and found.kind == "b" and found.category == "S" and found.name == "citext"
-
-
-def _text(mask: Mask, type_oid: int, wire_format: int, key: bytes) -> CellMasker:
-    """Most cells are short ASCII, where a character is a byte; the others are masked as text."""
-    short = _ON_BYTES.get(mask.kind)
-
-    def any_text(cell: bytes) -> bytes:
-        return mask_text(mask, str(cell, "utf-8", "replace"), key).encode()
-
-    return short(mask.keep, any_text) if short else any_text
-
-
-def _keep_last(keep: int, any_text: CellMasker) -> CellMasker:
-    def masked(cell: bytes) -> bytes | None:
-        hidden = len(cell) - keep
-        return STARS[hidden] + cell[hidden:] if 0 < hidden < LONGEST_STARS and cell.isascii() else any_text(cell)
-
-    return masked
-
-
-def _keep_first(keep: int, any_text: CellMasker) -> CellMasker:
-    def masked(cell: bytes) -> bytes | None:
-        hidden = len(cell) - keep
-        return cell[:keep] + STARS[hidden] if 0 < hidden < LONGEST_STARS and cell.isascii() else any_text(cell)
-
-    return masked
-
-
-def _email(keep: int, any_text: CellMasker) -> CellMasker:
-    def masked(cell: bytes) -> bytes | None:
-        local, at, domain = cell.rpartition(b"@")
-        if not at or not cell.isascii():
-            return any_text(cell)
-        return (local[:1] if len(local) > 1 else b"") + b"***@" + domain
-
-    return masked
-
-
-LONGEST_STARS: Final = 256
-STARS: Final = tuple(b"*" * length for length in range(LONGEST_STARS))
-_ON_BYTES: Final[dict[MaskKind, Callable[[int, CellMasker], CellMasker]]] = {
-    MaskKind.KEEP_LAST: _keep_last,
-    MaskKind.KEEP_FIRST: _keep_first,
-    MaskKind.EMAIL: _email,
-}
-
-
-def _json(mask: Mask, type_oid: int, wire_format: int, key: bytes) -> CellMasker:
-    """The masked text of the document as a JSON string, which every reader of JSON can read."""
-    prefix = JSONB_VERSION if wire_format == BINARY and type_oid == oids.JSONB else b""
-
-    def masked(cell: bytes) -> bytes:
-        document = str(cell[len(prefix) :], "utf-8", "replace")
-        return prefix + mask_json(mask, document, key).encode()
-
-    return masked
-
-
-def _hash_uuid(mask: Mask, type_oid: int, wire_format: int, key: bytes) -> CellMasker:
-    def masked(cell: bytes) -> bytes:
-        plain = UUID(bytes=cell) if wire_format == BINARY else UUID(str(cell, "ascii"))
-        hidden = UUID(bytes=hash_uuid(key, str(plain).encode()))
-        return hidden.bytes if wire_format == BINARY else str(hidden).encode()
-
-    return masked
-
-
-def _hash_bytea(mask: Mask, type_oid: int, wire_format: int, key: bytes) -> CellMasker:
-    """Hashed by the hex text form, so that both formats of a value give the same; bytea's old escape output is hashed
-    as it stands."""
-
-    def masked(cell: bytes) -> bytes:
-        hidden = hash_bytes(key, b"\\x" + cell.hex().encode() if wire_format == BINARY else cell)
-        return hidden if wire_format == BINARY else b"\\x" + hidden.hex().encode()
-
-    return masked
-
-
-def _hash_integer(width: int, mask: Mask, type_oid: int, wire_format: int, key: bytes) -> CellMasker:
-    def masked(cell: bytes) -> bytes:
-        number = int.from_bytes(cell, "big", signed=True) if wire_format == BINARY else int(cell)
-        hidden = hash_integer(key, str(number).encode(), width)
-        return values.integer_to_wire(hidden, type_oid, wire_format)
-
-    return masked
-
-
-_HASHES: dict[int, Maker] = {
-    oids.UUID: _hash_uuid,
-    oids.BYTEA: _hash_bytea,
-    oids.INT2: partial(_hash_integer, 2),
-    oids.INT4: partial(_hash_integer, 4),
-    oids.INT8: partial(_hash_integer, 8),
-}

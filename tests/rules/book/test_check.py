@@ -54,8 +54,8 @@ def test_names_that_exist_and_masks_that_fit(line: str) -> None:
          "email, keep_last, keep_first, hash, redact, null"),
         ('{id: a, mask: {columns: ["people.*"], with: email}}',
          "does not fit hr.people.id (integer), hr.people.salary (numeric), hr.people.mood (hr.mood)  their types "
-         'cannot hold such values  masks that fit all columns of "people.*": redact, null; or name those that can bear email, '
-         "and mask the others by another rule: hr.people.name, hr.people.mail"),
+         'cannot hold such values  masks that fit all columns of "people.*": redact, null; or name those that can '
+         "bear email, and mask the others by another rule: hr.people.name, hr.people.mail"),
         ("{id: a, mask: {columns: [people.mood], with: hash}}", "does not fit hr.people.mood (hr.mood)"),
         ('{id: a, mask: {columns: ["customers.*"], with: email}}', "does not fit public.customers.id (integer)"),
     ],
