@@ -45,6 +45,10 @@ that knows its columns is several times as fast as one that asks. For two column
 Lengths only move `p` forward, so the check against `end` at a masked cell covers every cell before it; a read beyond
 the buffer is a `struct.error` and means the same. Columns after the last masked one are not walked. Nothing is copied
 for rows whose masked cells are all NULL.
+
+A CopyData with one row of a binary COPY is laid out as a DataRow of another kind, so the same loop masks it
+(`compile_copy_rewriter`). There a message may hold anything else too: the loop walks all columns, and whatever is no
+message of just one row ends it (every `raise` is a `struct.error` then, which is caught) instead of being an error.
 """
 
 from __future__ import annotations
@@ -111,10 +115,20 @@ def compile_rewriter(width: int, maskers: Mapping[int, CellMasker | Constant]) -
     """
     if not 0 <= width <= _MAX_COLUMNS or any(not 0 <= index < width for index in maskers):
         raise UsageError(f"a mask lies outside of the {width} columns of the row")
+    return _made(width, maskers, _DATA_ROWS)
+
+
+def compile_copy_rewriter(width: int, maskers: Mapping[int, CellMasker | Constant]) -> RowRewriter:
+    """As `compile_rewriter`, for CopyData messages that hold one row of a binary COPY each. It stops before any other
+    message and raises nothing of its own."""
+    return _made(width, maskers, _COPIED_ROWS)
+
+
+def _made(width: int, maskers: Mapping[int, CellMasker | Constant], carrier: _Carrier) -> RowRewriter:
     columns = sorted(maskers.items())
     shape = tuple((index, isinstance(masker, Constant)) for index, masker in columns)
     masks = tuple(_encode(masker.value) if isinstance(masker, Constant) else masker for _, masker in columns)
-    return _factory(width, shape)(masks)
+    return _factory(width, shape, carrier)(masks)
 
 
 def _encode(value: bytes | None) -> bytes:
@@ -141,8 +155,26 @@ def _check_stub(buffer: bytes, position: int, minimum: int) -> None:
             raise PeerError(f"invalid DataRow: length {length}, at least {minimum} was expected")
 
 
+@dataclass(frozen=True, slots=True)
+class _Carrier:
+    """The message around a row. `unsure`: what does not fit ends the loop instead of being an error."""
+
+    kind: int
+    unsure: bool
+
+
+_DATA_ROWS = _Carrier(DATA_ROW, False)
+_COPIED_ROWS = _Carrier(ord("d"), True)
+
+
+def _no_row(*_: int) -> struct.error:
+    return struct.error()
+
+
 @lru_cache(maxsize=1024)
-def _factory(width: int, shape: tuple[tuple[int, bool], ...]) -> Callable[[tuple[Any, ...]], RowRewriter]:
+def _factory(
+    width: int, shape: tuple[tuple[int, bool], ...], carrier: _Carrier
+) -> Callable[[tuple[Any, ...]], RowRewriter]:
     """A function that takes the masks (in column order) and returns the rewriter."""
     names: dict[str, Any] = {
         "header": Struct(">BIHi" if shape else ">BIH").unpack_from,
@@ -150,26 +182,26 @@ def _factory(width: int, shape: tuple[tuple[int, bool], ...]) -> Callable[[tuple
         "pack": HEADER.pack,
         "prefix": _LENGTH.pack,
         "PREFIXES": _PREFIXES,
-        "bad_row": _bad_row,
-        "bad_cell": _bad_cell,
+        "bad_row": _no_row if carrier.unsure else _bad_row,
+        "bad_cell": _no_row if carrier.unsure else _bad_cell,
         "check_stub": _check_stub,
         "struct_error": struct.error,
         "NULL": _NULL,
     }
-    source = "\n".join(_source(width, shape))
-    exec(compile(source, f"<rows {width} {shape}>", "exec"), names)  # noqa: S102 - the text holds only numbers of ours
+    source = "\n".join(_source(width, shape, carrier))
+    exec(compile(source, f"<rows {width} {shape} {carrier.kind}>", "exec"), names)  # noqa: S102 - the text holds only numbers of ours
     factory: Callable[[tuple[Any, ...]], RowRewriter] = names["make"]
     return factory
 
 
-def _source(width: int, shape: tuple[tuple[int, bool], ...]) -> Iterator[str]:
+def _source(width: int, shape: tuple[tuple[int, bool], ...], carrier: _Carrier) -> Iterator[str]:
     """The text of `make(masks)`."""
     yield "def make(masks):"
     if shape:
         yield "    " + "".join(f"mask{index}, " for index, _ in shape) + "= masks"
     yield from (f"    size{index} = len(mask{index}) - 4" for index, constant in shape if constant)
     yield "    def rewrite(buffer, position):"
-    yield from _indent(2, _function(width, shape))
+    yield from _indent(2, _function(width, shape, carrier))
     yield "    return rewrite"
 
 
@@ -177,7 +209,7 @@ def _indent(depth: int, lines: Iterator[str]) -> Iterator[str]:
     return (" " * 4 * depth + line for line in lines)
 
 
-def _function(width: int, shape: tuple[tuple[int, bool], ...]) -> Iterator[str]:
+def _function(width: int, shape: tuple[tuple[int, bool], ...], carrier: _Carrier) -> Iterator[str]:
     header_size, minimum = (11 if shape else 7), _MIN_ROW + 4 * width
     yield "out = []"
     yield "begin = copied = position"
@@ -186,20 +218,21 @@ def _function(width: int, shape: tuple[tuple[int, bool], ...]) -> Iterator[str]:
     yield f"last = size - {header_size}"
     yield "try:"
     yield "    while position <= last:"
-    yield from _indent(2, _row(width, minimum, shape))
+    yield from _indent(2, _row(width, minimum, shape, carrier))
     yield "except struct_error:"
-    yield "    raise bad_cell() from None"
-    yield f"check_stub(buffer, position, {minimum})"
+    yield "    pass" if carrier.unsure else "    raise bad_cell() from None"
+    if not carrier.unsure:
+        yield f"check_stub(buffer, position, {minimum})"
     yield "if not out:"
     yield "    return buffer[begin:position], position, rows, 0"
     yield "out.append(buffer[copied:position])"
     yield "return b''.join(out), position, rows, cells"
 
 
-def _row(width: int, minimum: int, shape: tuple[tuple[int, bool], ...]) -> Iterator[str]:
+def _row(width: int, minimum: int, shape: tuple[tuple[int, bool], ...], carrier: _Carrier) -> Iterator[str]:
     first = ", n" if shape else ""
     yield f"kind, length, columns{first} = header(buffer, position)"
-    yield f"if kind != {DATA_ROW}: break"
+    yield f"if kind != {carrier.kind}: break"
     yield f"if columns != {width} or length < {minimum}: raise bad_row(length, columns, {width})"
     yield "end = position + 1 + length"
     yield "if end > size: break"
@@ -207,7 +240,9 @@ def _row(width: int, minimum: int, shape: tuple[tuple[int, bool], ...]) -> Itera
         yield "p = position + 11"
         yield "delta = hits = 0"
         yield from _cells(shape)
-        yield from _emit(shape)
+        if carrier.unsure:
+            yield from _to_the_end(shape[-1][0], width)
+        yield from _emit(shape, carrier)
     yield "rows += 1"
     yield "position = end"
 
@@ -222,6 +257,16 @@ def _cells(shape: tuple[tuple[int, bool], ...]) -> Iterator[str]:
         if index != shape[-1][0]:
             yield f"p = e{index}"
             yield from _next_length()
+
+
+def _to_the_end(last: int, width: int) -> Iterator[str]:
+    """Walk the columns behind the last masked one: the row must end where its message does."""
+    yield f"p = e{last}"
+    yield f"for _ in range({width - 1 - last}):"
+    yield from _indent(1, _next_length())
+    yield "    if n > 0: p += n"
+    yield "    elif n < -1: raise bad_cell()"
+    yield "if p != end: raise bad_cell()"
 
 
 def _next_length() -> Iterator[str]:
@@ -271,9 +316,9 @@ def _made_cell(index: int) -> Iterator[str]:
     yield "    delta += k - n"
 
 
-def _emit(shape: tuple[tuple[int, bool], ...]) -> Iterator[str]:
+def _emit(shape: tuple[tuple[int, bool], ...], carrier: _Carrier) -> Iterator[str]:
     """Write the row: what was left from earlier rows, the new header, then cells and the bytes between them."""
-    pieces = ["buffer[copied:position]", f"pack({DATA_ROW}, length + delta)"]
+    pieces = ["buffer[copied:position]", f"pack({carrier.kind}, length + delta)"]
     before, neighbour = "position + 5", -1
     for index, _ in shape:
         if index - neighbour > 1 or neighbour < 0:
