@@ -27,7 +27,8 @@ class Column:
 @dataclass(frozen=True, slots=True)
 class Relation:
     """`kind` as pg_class.relkind: r table, p partitioned, v view, m materialized view, f foreign table, S sequence,
-    c composite type. `definition`: the view's query. `parents`: OIDs it inherits from or is a partition of."""
+    c composite type. `definition`: the view's query, and `path`: where its unqualified names are looked up (empty: all
+    are qualified but the built-in ones). `parents`: OIDs it inherits from or is a partition of."""
 
     oid: int
     schema: str
@@ -37,6 +38,7 @@ class Relation:
     definition: str | None = None
     parents: tuple[int, ...] = ()
     triggers: bool = False
+    path: tuple[str, ...] = ()
 
     @property
     def qualified(self) -> tuple[str, str]:
@@ -78,7 +80,8 @@ class Type:
 
 @dataclass(frozen=True)
 class Catalog:
-    """One database's contents at one moment."""
+    """One database's contents at one moment. `temp_schema`: where the catalog is one session's (`rules.own_world`), the
+    real name of its temporary schema, which is called `pg_temp` here."""
 
     version: str
     relations: tuple[Relation, ...] = ()
@@ -89,6 +92,7 @@ class Catalog:
     user_casts: frozenset[tuple[int, int]] = frozenset()  # (source OID, target OID) of casts by user functions
     server_version: int = 170000
     built_in_functions: Mapping[str, tuple[Function, ...]] = field(default_factory=dict)
+    temp_schema: str = ""
 
     @cached_property
     def by_name(self) -> dict[tuple[str, str], Relation]:

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from rules.book.model import Allow, Deny, Limiting, Rule
+from rules.book.model import Allow, Deny, Limiting, RowFilter, Rule
 from rules.decision import Decision, Refusal, Verdict
 from rules.denying import REFUSED, deny_match, deny_refusal
-from rules.facts import Facts, FunctionRisk
+from rules.facts import Facts, FunctionRisk, TableId
 from rules.granting import FUNCTION, covers_table, grants, grants_everywhere, needed_words, readable_tables, ungranted
 from rules.hiding import (
     hides,
@@ -29,7 +29,7 @@ from rules.limits import time_objection
 from rules.roles import RoleView, covering
 from rules.settings_policy import objection
 from rules.spelling import did_you_mean
-from rules.touching import direct_tables, read_columns, show_table, statement_words, use_words
+from rules.touching import changes_own, direct_tables, read_columns, show_table, statement_words, use_words
 from rules.tree import Access, Unparsable
 
 Law = Callable[[Facts, RoleView], Refusal | None]
@@ -41,7 +41,7 @@ LOOKED: Final = "; it was the gate that looked, and the server was not asked"
 #: Functions whose body the gate has not read, or that run SQL given as text.
 OPAQUE: Final = frozenset({FunctionRisk.USER, FunctionRisk.UNKNOWN, FunctionRisk.QUERY})
 CALLING_KINDS: Final = frozenset({"call", "do"})
-CATALOG_KINDS: Final = frozenset({"create", "alter", "drop", "do", "call"})
+CATALOG_KINDS: Final = frozenset({"create", "alter", "drop", "do", "call", "two_phase"})
 #: codes whose SQLSTATE clients know from the server
 SQLSTATES: Final = {
     "syntax": "42601",
@@ -66,6 +66,7 @@ def decide(facts: Facts, view: RoleView) -> Decision:
     masks = output_masks(facts, view)
     masked = masked_sources(facts, view) if masks else ()
     applied = {rule.id for column in masked for rule, _ in view.maskings(column)}
+    own = changes_own(facts)
     return Decision(
         verdict=Verdict.ALLOW,
         kind=facts.kind,
@@ -82,7 +83,8 @@ def decide(facts: Facts, view: RoleView) -> Decision:
         defines=facts.defines,
         runs=facts.runs,
         drops=facts.drops,
-        changes_catalog=facts.kind in CATALOG_KINDS,
+        changes_catalog=facts.kind in CATALOG_KINDS and not own,
+        changes_own=own,
         calls_user=calls_user(facts, view),
         sensitive=view.sensitive.width(facts),
         start=facts.start,
@@ -236,7 +238,15 @@ def would_match(rule: Rule, facts: Facts, view: RoleView) -> bool:
         return allow_concerns(verb, facts)
     if isinstance(verb, Limiting):
         return False  # what it would have ended shows when the statement runs
+    if isinstance(verb, RowFilter):
+        return bool(filtered_tables(verb, facts, view))
     return any(covering([(rule, verb)], view.ancestry(column)) for column in read_columns(facts))
+
+
+def filtered_tables(verb: RowFilter, facts: Facts, view: RoleView) -> list[TableId]:
+    """The tables that the statement uses and the filter is for."""
+    found = {use.table for use in facts.tables}
+    return sorted(t for t in found if any(p.matches_table(n) for p in verb.tables for n in view.table_ancestry(t)))
 
 
 def allow_concerns(allow: Allow, facts: Facts) -> bool:

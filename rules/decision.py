@@ -95,7 +95,8 @@ class Decision:
     `masks`: one entry for each output column, or None when no output column is masked. `width`: how many output
     columns the plan foresees, None when unknown. `hides`: the statement touches data that this role may not see
     whole, so the server's own texts about it are rebuilt, not passed. `missing`: refresh the catalog and ask again.
-    `rewrite`: what to splice into the text before it is sent on.
+    `changes_catalog`: it may change the structure that all sessions see; `changes_own`: only temporary relations of the
+    session's own. `rewrite`: what to splice into the text before it is sent on.
     `sensitive`: how many output columns derive from a column under any label or mask.
     `calls_user`: it runs code that the gate has not read, which can move the search path or open cursors."""
 
@@ -117,6 +118,7 @@ class Decision:
     drops: Carrier | None = None
     missing: tuple[tuple[str, ...], ...] = ()
     changes_catalog: bool = False
+    changes_own: bool = False
     calls_user: bool = False
     sensitive: int = 0
     rewrite: Rewrite | None = None

@@ -18,6 +18,7 @@ from rules.decision import Decision, Mask, MaskKind, Verdict
 from rules.facts import ColumnId, Facts, OutputColumn
 from rules.granting import DEFAULT, may_reach
 from rules.hiding import output_mask
+from rules.own_world import OwnWorld, own_catalog
 from rules.roles import RoleView, descendants
 from rules.set_config import with_set_config
 from rules.tree import Statement, Unparsable
@@ -59,12 +60,14 @@ def _view_columns(catalog: Catalog, view: Relation) -> Mapping[str, OutputColumn
 
 class Policy:
     """`mask_key`: the secret of the hash mask. Raises ValueError when a rule masks with hash and there is no key.
-    `memory`: what the decisions that are kept may take."""
+    `shared`: the policy that all sessions go by; itself, unless this one knows a session's own world. `memory`: what
+    the decisions that are kept may take."""
 
     def __init__(
         self, rulebook: Rulebook, catalog: Catalog, mask_key: bytes | None = None, front_end: FrontEnd | None = None,
         memory: Memory | None = None,
     ) -> None:  # fmt: skip
+        self.shared = self
         self.rulebook = rulebook
         self.catalog = catalog
         self.mask_key = mask_key
@@ -78,6 +81,12 @@ class Policy:
     @property
     def digest(self) -> str:
         return self.rulebook.digest
+
+    def seen_with(self, world: OwnWorld) -> Policy:
+        """This policy for the one session that sees the database so."""
+        own = Policy(self.rulebook, own_catalog(self.catalog, world), self.mask_key, self.front_end, self.memory)
+        own.shared = self
+        return own
 
     def context(self, role: str, database: str, user: str, search_path: tuple[str, ...]) -> PolicyContext:
         """The context of such sessions; the same object for the same arguments while it is in use."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from rules.facts import ColumnId, Facts, TableId, TableUse
+from rules.own_world import TEMPORARY
 from rules.tree import Access
 
 #: kinds whose table uses go by their access alone; of any other kind each use is also a use by that kind
 ROW_KINDS = frozenset({"select", "insert", "update", "delete"})
+
+SHAPING_KINDS = frozenset({"create", "alter", "drop"})
+SHAPING = frozenset({Access.CREATE, Access.ALTER, Access.DROP})
 
 
 def use_words(use: TableUse, kind: str) -> frozenset[str]:
@@ -34,6 +38,14 @@ def read_columns(facts: Facts) -> frozenset[ColumnId]:
 
 def show_table(table: TableId) -> str:
     return f"{table[0]}.{table[1]}"
+
+
+def changes_own(facts: Facts) -> bool:
+    """Does it create, alter or drop temporary relations of the session's own, and nothing else?"""
+    if facts.kind not in SHAPING_KINDS:
+        return False
+    shaped = [use.table for use in facts.tables if use.access in SHAPING]
+    return bool(shaped) and all(schema == TEMPORARY for schema, _ in shaped)
 
 
 def direct_tables(facts: Facts) -> tuple[TableUse, ...]:

@@ -35,7 +35,7 @@ def view_shape(catalog: Catalog, view: Relation) -> Shape | Refused:
 def _expanded(catalog: Catalog, view: Relation) -> Shape:
     if view.definition is None:
         raise Refused("view", "its definition is not known")
-    reader = Reader(catalog, DEFINITION_PATH)
+    reader = Reader(catalog, view.path or DEFINITION_PATH)
     items = query(reader, query_of(view.definition), Scope((), None, {}))
     if len(items) != len(view.columns):
         raise Refused("view", f"its query has {len(items)} columns, the view {len(view.columns)}")

@@ -270,7 +270,6 @@ def test_copy_of_masked_columns(wide: Place) -> None:
     assert rows[0] == ("1", keep_last(EMAIL))
 
 
-@pytest.mark.xfail(strict=True, raises=psycopg.errors.InsufficientPrivilege, reason="the session is ended instead")
 def test_temporary_table_with_the_name_of_another(wide: Place) -> None:
     with psycopg.connect(wide.dsn()) as connection:
         connection.execute("CREATE TEMP TABLE products (only_one text)")

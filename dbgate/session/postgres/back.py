@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from dbgate.session.postgres.asking import swallow_own, take_path
+from dbgate.session.postgres.asking import swallow_own, take_world
 from dbgate.session.postgres.masking import PASS
 from dbgate.session.postgres.naming import effective
 from dbgate.session.postgres.registry import Portal, Prepared
@@ -215,7 +215,7 @@ def on_ready(state: State, splice: Splice, start: int, end: int) -> None:
         for run in asked.running.runs:
             state.finish_run(run, sqlstate=NOT_RUN)
     elif isinstance(asked, AskedPath):
-        take_path(state, asked.answer)
+        take_world(state, asked)
     settle(state)
 
 
@@ -228,6 +228,7 @@ def settle(state: State) -> None:
         if state.status == IDLE:
             state.hidden = False
             state.path_moved = state.path_moved and state.path_dirty
+            state.world_moved = state.world_moved and state.world_dirty
 
 
 # ---------------------------------------------------------------- errors and what comes unasked

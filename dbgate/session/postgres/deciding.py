@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dbgate.session.outcome import RefreshCatalog
 from dbgate.session.postgres.elsewhere import decisions_of
-from dbgate.session.postgres.freshness import at_rest, awaits_catalog, fresh, is_stale, one_path_for_all
+from dbgate.session.postgres.freshness import (
+    at_rest,
+    awaits_catalog,
+    fresh,
+    is_stale,
+    one_path_for_all,
+    wish_catalog,
+)
 from dbgate.session.postgres.naming import awaits_name, carried
 from dbgate.session.postgres.refusals import EMPTY, PATH_MOVED, refuse, refused
-from dbgate.session.postgres.state import Phase, State
+from dbgate.session.postgres.state import State
 from rules.decide import UNKNOWN_RELATION
 from rules.decision import Decision
 
@@ -34,8 +40,7 @@ def asks_for_missing(state: State, decisions: tuple[Decision, ...]) -> bool:
     missing = () if state.retried else missing_names(state, decisions)
     state.retried = bool(missing)
     if missing:
-        state.phase = Phase.AWAITS_CATALOG
-        state.wishes.append(RefreshCatalog(missing))
+        wish_catalog(state, missing)
     return bool(missing)
 
 

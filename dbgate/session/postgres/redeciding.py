@@ -39,8 +39,8 @@ def redecide_open(state: State, prepared: Prepared) -> Decision:
     before = prepared.context
     if before is state.context:
         return prepared.decision
-    if before.policy is not state.policy:
-        context = state.make_context(state.policy, before.search_path)
+    if before.policy.shared is not state.policy:  # the session's own world matters to nothing that is open
+        context = state.make_context(state.context.policy, before.search_path)
         decision = stricter(prepared.decision, decide_again(state, context, prepared))
         prepared.decision, prepared.context = as_sent(prepared, decision), context
     decision = prepared.decision
@@ -63,13 +63,19 @@ def decide_again(state: State, context: PolicyContext, prepared: Prepared) -> De
 
 
 def stricter(old: Decision, new: Decision) -> Decision:
-    """The new decision with the masks of both; of two masks on one column the stronger."""
-    if new.verdict is not Verdict.ALLOW or (old.masks is None and not old.hides):
+    """The new decision with the masks of both; of two masks on one column the stronger. Where it would have another
+    number of columns, the old one's: the server never changes a prepared statement's ("cached plan must not change
+    result type")."""
+    if new.verdict is not Verdict.ALLOW:
+        return new
+    if old.width != new.width:
+        return replace(new, masks=old.masks, width=old.width, hides=old.hides or new.hides)
+    if old.masks is None and not old.hides:
         return new
     masks = old.masks
-    if masks is not None and new.masks is not None and len(masks) == len(new.masks):
+    if masks is not None and new.masks is not None:
         masks = tuple(stronger(a, b) for a, b in zip(masks, new.masks, strict=True))
-    return replace(new, masks=masks or new.masks, width=new.width if masks is None else len(masks), hides=True)
+    return replace(new, masks=masks or new.masks, hides=True)
 
 
 def stronger(one: Mask | None, other: Mask | None) -> Mask | None:

@@ -35,14 +35,6 @@ CATALOG_UNREAD: Final = Refusal(
     sqlstate="55000",
 )
 
-UNCOVERED: Final = Refusal(
-    "dbgate:catalog",
-    MESSAGE,
-    'rule "dbgate:catalog": this transaction has changed or dropped something, and tables of the same name exist in '
-    "several schemas of the search path; the gate cannot tell which one is meant",
-    "end the transaction first, or set search_path to one schema before it begins",
-)
-
 NESTED_CARRIER: Final = Refusal(
     "dbgate:carrier",
     MESSAGE,

@@ -117,7 +117,8 @@ class PostgresSession:
         if state.catalog_dirty and state.phase is Phase.AWAITS_CATALOG:
             if not answered:
                 return state.outcome()
-            state.catalog_dirty = state.uncovered = False
+            if state.reads_own:
+                state.catalog_dirty = state.catalog_behind = False
         return self._end_wait(Phase.AWAITS_CATALOG)
 
     def catalog_unavailable(self, reason: str, now: int) -> Outcome:

@@ -18,6 +18,7 @@ from dbgate.session.postgres.texts import fatal_message
 from protocols.postgres.backend import FieldDescription
 from protocols.postgres.ledger import Ledger
 from rules.decision import Decision, Mask, Refusal
+from rules.own_world import OwnWorld
 from rules.policy import Policy, PolicyContext
 
 MakeContext = Callable[[Policy, tuple[str, ...]], PolicyContext]
@@ -90,10 +91,11 @@ class AskedQuery:
 @dataclass(slots=True)
 class AskedPath:
     """The gate's own question for the search path; `answer`: the array's text. `in_batch`: asked within a batch of the
-    client's, which shares its fate."""
+    client's, which shares its fate. `whole`: it asks for the session's own world as well."""
 
     answer: str = ""
     in_batch: bool = False
+    whole: bool = False
 
 
 @dataclass(slots=True)
@@ -139,8 +141,10 @@ class State:
     catalog was just read again for the statement at hand. `farewell`: the server has sent a FATAL error.
     `may_wait`: a client's message is at hand, not a reply. `awaited`: the question that another process has; `answers`:
     its answers by text, until the message that needs them has been handled. `parameters`: portal -> how many it has.
-    `catalog_dirty`: this session has changed the structure since the catalog was read; `uncovered`: it has dropped or
-    renamed something, so that a name may mean what was hidden behind it."""
+    `catalog_dirty`: this session has changed the structure that all see since the catalog was read; `catalog_behind`:
+    the transaction that did so has ended within what is under way; `reads_own`: the reading that the client's bytes
+    wait for began after that. `world`: what this session sees otherwise than all; `world_dirty`: it may have changed
+    since it was asked for; `world_moved`: as `path_moved`."""
 
     login: SessionLogin
     limits: Limits
@@ -169,7 +173,11 @@ class State:
     awaited: Answered | None = None
     answers: dict[bytes, Answered] = field(default_factory=dict)
     catalog_dirty: bool = False
-    uncovered: bool = False
+    catalog_behind: bool = False
+    reads_own: bool = False
+    world: OwnWorld | None = None
+    world_dirty: bool = False
+    world_moved: bool = False
     memory: Memory = field(default_factory=Memory)
     parameters: dict[str, int] = field(default_factory=dict)
 
@@ -188,10 +196,12 @@ class State:
     def use(self, policy: Policy) -> None:
         """Decide by this policy from the next statement on."""
         self.policy = policy
-        self.context = self.make_context(policy, self.login.search_path)
+        seen = policy if self.world is None else policy.seen_with(self.world)
+        self.context = self.make_context(seen, self.login.search_path)
         was_watched, self.watched = self.watched, not self.context.unrestricted
         if self.watched and not was_watched:
             self.path_dirty = self.path_moved = True  # nobody has looked at it so far
+            self.world_dirty = self.world_moved = True
         self.book.use_rulebook(self.context.digest)
         self.plans.clear()
         self.memory.forget()

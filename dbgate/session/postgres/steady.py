@@ -91,7 +91,7 @@ def at_rest(state: State) -> bool:
         state.phase is Phase.OPEN
         and not ledger.entries
         and not (ledger.skipping or ledger.copying or ledger.open_batch)
-        and not (state.path_dirty or state.path_moved or state.catalog_dirty or state.uncovered or state.answers)
+        and not (state.path_dirty or state.path_moved or state.catalog_dirty or state.answers)
     )
 
 

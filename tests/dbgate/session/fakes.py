@@ -7,7 +7,7 @@ DECLARE c / FETCH c / PREPARE p / EXECUTE p        SET search_path / BEGIN / COM
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dbgate.session.outcome import Outcome
@@ -15,6 +15,7 @@ from dbgate.session.postgres.login import Limits, SessionLogin
 from dbgate.session.postgres.session import PostgresSession
 from rules.catalog import Catalog
 from rules.decision import Decision, Mask, MaskKind, Refusal, Verdict
+from rules.own_world import OwnWorld, own_catalog
 from rules.tree import Carrier, CarrierKind, Setting
 
 NO = Refusal("no", "dbgate refused this statement", 'rule "no" (test.yaml:1): forbidden', "ask for something else")
@@ -28,6 +29,14 @@ class FakePolicy:
     generation: int = 0
     mask_key: bytes = b"0123456789abcdef"
     catalog: Catalog = field(default_factory=lambda: Catalog("1"))
+    known_to_all: FakePolicy | None = None
+
+    @property
+    def shared(self) -> FakePolicy:
+        return self.known_to_all or self
+
+    def seen_with(self, world: OwnWorld) -> FakePolicy:
+        return replace(self, catalog=own_catalog(self.catalog, world), known_to_all=self)
 
 
 @dataclass(eq=False)

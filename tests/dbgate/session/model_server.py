@@ -6,7 +6,9 @@ Statements are read off their first word; anything else is a syntax error. `SELE
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from typing import Any
 
 from protocols.postgres import backend, frontend
 from protocols.postgres.backend import FieldDescription, TransactionStatus
@@ -15,9 +17,12 @@ from protocols.postgres.frames import HEADER_SIZE, split
 TEXT = 25
 VERBS = (
     "SELECT", "BEGIN", "COMMIT", "ROLLBACK", "DECLARE", "FETCH", "CLOSE", "PREPARE", "EXECUTE", "DEALLOCATE",
-    "SET", "CREATE", "COPY", "INSERT",
+    "SET", "CREATE", "COPY", "INSERT", "WITH",
 )  # fmt: skip
 SECRET = b"4111-1111-1111-1234"
+NO_WORLD = {
+    "path": ["pg_catalog", "public"], "temp": None, "schemas": ["public"], "seen": None, "relations": [], "types": [],
+}  # fmt: skip
 
 
 class ServerError(Exception):
@@ -41,6 +46,8 @@ class ModelServer:
     ran: list[str] = field(default_factory=list)
     rest: bytes = b""
     batch: bool = False  # an implicit transaction is open
+    #: the answer to the gate's question for the session's own world
+    world: dict[str, Any] = field(default_factory=lambda: {**NO_WORLD})
 
     def receive(self, data: bytes) -> bytes:
         buffer = self.rest + data
@@ -164,13 +171,15 @@ class ModelServer:
         change = getattr(self, f"do_{verb.lower()}", None)
         inner = change(sql, name) if change else None
         self.ran.append(sql)
-        rows = self.rows(inner or sql, describe) if verb in ("SELECT", "FETCH", "EXECUTE") else b""
+        rows = self.rows(inner or sql, describe) if verb in ("SELECT", "FETCH", "EXECUTE", "WITH") else b""
         return rows + backend.CommandComplete(f"{verb} 1").encode()
 
     def rows(self, sql: str, describe: bool) -> bytes:
         value = SECRET if "masked" in sql else b"plain"
-        if "current_schemas" in sql:
-            value = b"{pg_catalog,public}"
+        if "json_build_object" in sql:
+            value = json.dumps(self.world).encode()
+        elif "current_schemas" in sql:
+            value = ("{" + ",".join(self.world["path"]) + "}").encode()
         head = backend.RowDescription((column(),)).encode() if describe else b""
         return head + backend.DataRow((value,)).encode()
 

@@ -76,10 +76,10 @@ def test_execute_runs_no_statement_that_a_parse_prepared_and_that_moves_names() 
     assert only_error(exchange(session, server, query("EXECUTE s"))).get("C") == "42501"
 
 
-def test_a_batch_that_has_changed_the_structure_runs_nothing_more() -> None:
+def test_a_batch_that_has_committed_a_change_of_the_structure_runs_nothing_more() -> None:
     session, server = new_session(), ModelServer()
-    exchange(session, server, frontend.Parse("r", "SELECT 1").encode() + SYNC)
-    moved = frontend.Parse("", "CREATE t").encode() + run("")
+    exchange(session, server, query("BEGIN") + frontend.Parse("r", "SELECT 1").encode() + SYNC)
+    moved = frontend.Parse("", "CREATE t").encode() + run("") + frontend.Parse("", "COMMIT").encode() + run("")
     assert "search-path" in (only_error(exchange(session, server, moved + run("r") + SYNC)).get("D") or "")
     assert "SELECT 1" not in server.ran
 
