@@ -19,7 +19,8 @@ _Typed: TypeAlias = tuple[ColumnId, Column, str]  # and the type that the column
 
 
 def check(rulebook: Rulebook, catalog: Catalog, is_built_in: KnownFunction | None = None) -> tuple[Problem, ...]:
-    """Every problem at once. An exact name that matches nothing is an error, a glob that matches nothing a warning.
+    """Every problem at once. An exact name that matches nothing is an error, a glob that matches nothing a warning; so
+    it is with a mask that the column's type cannot bear: what a glob finds besides is redacted.
 
     `is_built_in(schema, name)`: whether a function comes with the server; by default PostgreSQL's own list."""
     found = [p for rule in rulebook.rules for p in _check_rule(rule, catalog, is_built_in or _postgres_function)]
@@ -137,7 +138,9 @@ def _check_types(rule: Rule, masking: Masking, catalog: Catalog) -> Iterator[Pro
             named = _listed([f"{column} ({_shown(c.type, base)})" for column, c, base in wrong])
             what = f'rule "{rule.id}": the mask {show_mask(masking.mask)} does not fit {named}'
             why = "its type cannot hold such a value" if len(wrong) == 1 else "their types cannot hold such values"
-            yield _problem(rule, pattern.text, what, why, _fitting(masking, pattern, matched, wrong), True)
+            if not pattern.exact:
+                why += ": redacted instead"
+            yield _problem(rule, pattern.text, what, why, _fitting(masking, pattern, matched, wrong), pattern.exact)
 
 
 def _matched(pattern: ColumnPattern, catalog: Catalog) -> Iterator[tuple[ColumnId, Column]]:

@@ -54,7 +54,7 @@ def test_names_that_exist_and_masks_that_fit(line: str) -> None:
          "email, keep_last, keep_first, hash, redact, null"),
         ('{id: a, mask: {columns: ["people.*"], with: email}}',
          "does not fit hr.people.id (integer), hr.people.salary (numeric), hr.people.mood (hr.mood)  their types "
-         'cannot hold such values  masks that fit all columns of "people.*": redact, null; or name those that can '
+         'cannot hold such values: redacted instead  masks that fit all columns of "people.*": redact, null; or name those that can '
          "bear email, and mask the others by another rule: hr.people.name, hr.people.mail"),
         ("{id: a, mask: {columns: [people.mood], with: hash}}", "does not fit hr.people.mood (hr.mood)"),
         ('{id: a, mask: {columns: ["customers.*"], with: email}}', "does not fit public.customers.id (integer)"),
@@ -72,6 +72,13 @@ def test_a_label_names_the_place_where_it_is_used() -> None:
     (problem,) = check(rulebook, CATALOG)
     assert (problem.line, problem.column) == (4, 30)
     assert problem.severity is Severity.ERROR
+
+
+def test_what_a_glob_finds_besides_is_redacted_with_a_warning() -> None:
+    (glob,) = check(book('rules: [{id: a, mask: {columns: ["*.salary"], with: {keep_last: 4}}}]'), CATALOG)
+    (exact,) = check(book("rules: [{id: a, mask: {columns: [people.salary], with: {keep_last: 4}}}]"), CATALOG)
+    assert (glob.severity, exact.severity) == (Severity.WARNING, Severity.ERROR)
+    assert "redacted instead" in glob.why
 
 
 def test_every_problem_at_once_in_order() -> None:
