@@ -230,14 +230,16 @@ class FragileServer:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self.listener.getsockname()[1]
         self.pairs: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self._accept, daemon=True)
+        self.accepting.start()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self.listener.accept()
+                self.pairs.append(near)
                 far = socket.create_connection(self.target)
-                self.pairs += [near, far]
+                self.pairs.append(far)
                 for source, sink in ((near, far), (far, near)):
                     threading.Thread(target=self._copy, args=(source, sink), daemon=True).start()
 
@@ -259,6 +261,9 @@ class FragileServer:
         self.pairs.clear()
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.accepting.join(5)
         self.listener.close()
         self.cut()
 

@@ -116,10 +116,20 @@ def test_interrupt(place_name: str, request: pytest.FixtureRequest) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(0.7)
+    await_sleep(request.getfixturevalue("server"))
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=10)
     assert "canceling statement due to user request" in errors
+
+
+def await_sleep(server: Postgres) -> None:
+    """Until the server runs pg_sleep: before that, psql has no query to cancel."""
+    running = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep(%'"
+    deadline = time.monotonic() + 20
+    with server.connect("postgres") as watcher:
+        while watcher.execute(running).fetchone() == (0,):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def test_large_result_to_a_file(direct: Place, allow_all: Place, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from dbgate.cli.live import chosen_database, live_catalog
 from protocols.postgres.scram import Verifier
 
 SETTINGS = """\
+gate: {{directory: /tmp/dbgate-unused}}
 databases:
   shop:
     upstream: {{host: 127.0.0.1, port: {port}, database: shop, user: gate}}
