@@ -52,6 +52,10 @@ _MULTIRANGES = (
 )
 
 
+#: one item: an operand (QI_VAL) of any weight, no prefix
+_TSQUERY = struct.pack(">ibbb", 1, 1, 0, 0) + b"redacted\0"
+
+
 def _doubles(*values: float) -> bytes:
     return struct.pack(f">{len(values)}d", *values)
 
@@ -106,7 +110,7 @@ _PLACEHOLDERS: dict[int, tuple[bytes, bytes]] = {
     oids.TID: (b"(0,0)", bytes(6)),
     oids.PG_LSN: (b"0/0", bytes(8)),
     oids.TSVECTOR: (b"", _NO_ITEMS),
-    oids.TSQUERY: (b"", _NO_ITEMS),
+    oids.TSQUERY: (b"'redacted'", _TSQUERY),  # an empty one is sent but not received
     oids.OIDVECTOR: (b"", _empty_vector(oids.OID)),
     oids.INT2VECTOR: (b"", _empty_vector(oids.INT2)),
     oids.POINT: (b"(0,0)", _doubles(0, 0)),

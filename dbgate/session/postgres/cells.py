@@ -42,9 +42,10 @@ def _made(mask: Mask, type_oid: int, wire_format: int, context: PolicyContext) -
     """None: it can only be redacted."""
     if mask.kind is MaskKind.ROUND and mask.step < 2 and values.integer_width(type_oid):
         return None
-    like_text = (values.is_plain_text(type_oid) and type_oid != oids.BPCHAR) or is_citext(type_oid, context.catalog)
     makers = _MAKERS.get(mask.kind, {})
-    maker = makers.get(oids.TEXT if like_text else type_oid)
+    maker = makers.get(type_oid)
+    if maker is None and (values.is_plain_text(type_oid) or is_citext(type_oid, context.catalog)):
+        maker = makers.get(oids.TEXT)
     return None if maker is None else maker(mask, type_oid, wire_format, context.policy.mask_key or b"")
 
 
@@ -138,6 +139,12 @@ def _json(mask: Mask, type_oid: int, wire_format: int, key: bytes) -> CellMasker
 
 
 # ---------------------------------------------------------------- hashes
+
+
+def _hash_name(mask: Mask, type_oid: int, wire_format: int, key: bytes) -> CellMasker:
+    """A text's hash without its last digit: a name has room for 63 bytes."""
+    hash_text = _text(mask, type_oid, wire_format, key)
+    return lambda cell: (hash_text(cell) or b"")[:63]
 
 
 def _hash_uuid(mask: Mask, type_oid: int, wire_format: int, key: bytes) -> CellMasker:
@@ -236,6 +243,7 @@ _MAKERS: Final[dict[MaskKind, dict[int, Maker]]] = {
         **_TEXTS,
         **dict.fromkeys(_INTEGERS, _hash_integer),
         oids.NUMERIC: _hash_numeric,
+        oids.NAME: _hash_name,
         oids.UUID: _hash_uuid,
         oids.BYTEA: _hash_bytea,
     },

@@ -58,8 +58,10 @@ def masked(mask: Mask, type_oid: int, wire_format: int, cell: bytes) -> bytes | 
 @pytest.mark.parametrize("type_oid", [oids.TEXT, oids.VARCHAR, oids.NAME, CITEXT])
 @given(plain=PLAIN)
 def test_text_is_masked_as_the_rules_say_in_both_formats(mask: Mask, type_oid: int, plain: str) -> None:
+    longest = 63 if type_oid == oids.NAME and mask.kind is MaskKind.HASH else None
     for wire_format in (0, 1):
-        assert masked(mask, type_oid, wire_format, plain.encode()) == mask_text(mask, plain, KEY).encode()
+        expected = mask_text(mask, plain, KEY).encode()[:longest]
+        assert masked(mask, type_oid, wire_format, plain.encode()) == expected
 
 
 @pytest.mark.parametrize("mask", TEXT_MASKS, ids=lambda m: m.kind.value)
