@@ -15,13 +15,15 @@ from functools import cached_property
 class Column:
     """`type` is the plain type's name as format_type prints it without modifiers: `text`, `integer`,
     `character varying`, `jsonb`, `timestamp with time zone`, `integer[]`, `hr.mood`. `generated_from`: the numbers of
-    the columns of the same relation that a generated column is computed from."""
+    the columns of the same relation that a generated column is computed from. `generated`: it is one, whatever from;
+    COPY leaves it out."""
 
     name: str
     number: int
     type: str
     type_oid: int = 0
     generated_from: tuple[int, ...] = ()
+    generated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

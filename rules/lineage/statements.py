@@ -210,9 +210,11 @@ def _copied(reader: Reader, statement: Statement, touched: Touched, relation: Re
 
 
 def _named_columns(reader: Reader, statement: Statement, relation: Relation) -> tuple[Item, ...]:
-    """The columns that COPY t (a, b) lists, or all of them. Raises Refused for one that is not there."""
+    """The columns that COPY t (a, b) lists, or all that are stored by themselves. Raises Refused for one that is not
+    there."""
     known = {i.name: i for i in shape(reader.catalog, relation).items}
-    listed = [column for _, column in statement.columns] or list(known)
+    stored = (c.name for c in relation.columns if not (c.generated or c.generated_from))
+    listed = [column for _, column in statement.columns] or list(stored)
     wrong = next((c for c in listed if c not in known), None)
     if wrong is not None:
         raise no_such_column(relation, wrong)

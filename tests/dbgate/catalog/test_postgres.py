@@ -65,7 +65,7 @@ def test_build() -> None:
         | {
             "schemas": [("public",)],
             "relations": [("1", "public", "t", "r", None, "t"), ("2", "public", "v", "v", "SELECT 1", "f")],
-            "columns": [("1", "a", "1", "23"), ("1", "b", "3", "25")],
+            "columns": [("1", "a", "1", "23", "f"), ("1", "b", "3", "25", "t")],
             "generated": [("1", "3", "1"), ("1", "3", "2")],
             "parents": [("1", "7"), ("1", "8")],
             "types": [("23", "pg_catalog", "int4", "b", "N", "0", "integer"), ("90", "hr", "m", "e", "E", "0", "hr.m")],
@@ -84,7 +84,7 @@ def test_build() -> None:
     assert catalog.version == "v1"
     table, view = catalog.relations
     assert [(c.name, c.number, c.type) for c in table.columns] == [("a", 1, "integer"), ("b", 3, "")]
-    assert [c.generated_from for c in table.columns] == [(), (1, 2)]
+    assert [(c.generated_from, c.generated) for c in table.columns] == [((), False), ((1, 2), True)]
     assert (table.parents, table.triggers, view.definition) == ((7, 8), True, "SELECT 1")
     assert catalog.type_by_oid[90].labels == ("good", "bad")
     assert catalog.functions_by_name["f"][0].argument_types == ("integer", "integer")
@@ -111,7 +111,7 @@ def test_the_version_follows_the_contents_not_the_order() -> None:
 
 
 def test_others_get_their_turn_while_many_tables_are_worked_through() -> None:
-    many: list[Row] = [("1", f"c{number}", str(number), "25") for number in range(10_000)]
+    many: list[Row] = [("1", f"c{number}", str(number), "25", "f") for number in range(10_000)]
     turns = 0
 
     async def query(sql: str) -> list[Row]:
