@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import Final
 
 from rules.book.model import Allow, Deny, Limiting, RowFilter, Rule
+from rules.copying import copy_out, unmaskable_copy
 from rules.decision import Decision, Refusal, Verdict
 from rules.denying import REFUSED, deny_match, deny_refusal
 from rules.facts import Facts, FunctionRisk, TableId
 from rules.granting import FUNCTION, covers_table, grants, grants_everywhere, needed_words, readable_tables, ungranted
 from rules.hiding import (
     hides,
-    masked_copy_out,
     masked_sources,
     misused_mask,
     output_masks,
@@ -87,6 +87,7 @@ def decide(facts: Facts, view: RoleView) -> Decision:
         changes_own=own,
         calls_user=calls_user(facts, view),
         sensitive=view.sensitive.width(facts),
+        copy=copy_out(facts, masks, view),
         start=facts.start,
         end=facts.end,
     )
@@ -211,7 +212,7 @@ LAWS: Final[tuple[Law, ...]] = (
     _denied,
     _setting,
     reshaping,
-    masked_copy_out,
+    unmaskable_copy,
     unseen_run,
     misused_mask,
     _unknown_relation,

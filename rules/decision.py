@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from rules.copy_format import CopyOut
 from rules.tree import Carrier, Setting
 
 
@@ -97,6 +98,7 @@ class Decision:
     whole, so the server's own texts about it are rebuilt, not passed. `missing`: refresh the catalog and ask again.
     `changes_catalog`: it may change the structure that all sessions see; `changes_own`: only temporary relations of the
     session's own. `rewrite`: what to splice into the text before it is sent on.
+    `copy`: what masks the rows of a COPY ... TO STDOUT, where `masks` do.
     `sensitive`: how many output columns derive from a column under any label or mask.
     `calls_user`: it runs code that the gate has not read, which can move the search path or open cursors."""
 
@@ -122,5 +124,6 @@ class Decision:
     calls_user: bool = False
     sensitive: int = 0
     rewrite: Rewrite | None = None
+    copy: CopyOut | None = None
     start: int = 0
     end: int = 0

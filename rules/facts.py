@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from rules.copy_format import CopyFormat
 from rules.tree import Access, Carrier, Setting, Unparsable
 
 TableId = tuple[str, str]
@@ -122,6 +123,7 @@ class Facts:
     drops: Carrier | None = None
     executes: bool = True
     returns_body: bool = True
+    copy: CopyFormat | None = None
     missing: tuple[tuple[str, ...], ...] = ()
     problem: Unparsable | None = None
     at: int = -1

@@ -44,7 +44,6 @@ OPAQUE_OBJECTS: Final = (
 )  # fmt: skip
 STRUCTURE: Final = "dbgate:structure"
 EXPLAIN: Final = "dbgate:explain"
-COPY_OUT: Final = "dbgate:copy"
 CARRIED: Final = "dbgate:prepared"
 #: what shapes a relation, or puts expressions over its columns (indexes, constraints, statistics)
 _SHAPING: Final = frozenset({Access.ALTER, Access.CREATE})
@@ -115,19 +114,6 @@ def _misuse_mend(column: ColumnId, use: Use, masking: Masking) -> str:
 
 
 # ---------------------------------------------------------------- ways round
-
-
-def masked_copy_out(facts: Facts, view: RoleView) -> Refusal | None:
-    """COPY ... TO STDOUT of masked columns."""
-    if facts.kind != "copy_out":
-        return None
-    masked = masked_sources(facts, view)
-    if not masked:
-        return None
-    rule = min(r.id for column in masked for r, _ in view.maskings(column))
-    names = ", ".join(str(column) for column in masked)
-    detail = f'rule "{rule}" masks {names}, and COPY does not mask'
-    return Refusal(COPY_OUT, REFUSED, detail, f"use SELECT, which returns masked values, or COPY without {names}")
 
 
 def unseen_run(facts: Facts, view: RoleView) -> Refusal | None:

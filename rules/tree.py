@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
+from rules.copy_format import CopyFormat
 from rules.effects import Access as Access
 from rules.effects import Carrier as Carrier
 from rules.effects import CarrierKind as CarrierKind
@@ -345,4 +346,5 @@ class Statement:
     detail: str = ""  # "EXPLAIN ANALYZE", "CREATE INDEX": the words for messages and audit
     start: int = 0
     end: int = 0
+    copy: CopyFormat | None = None  # how COPY ... TO STDOUT writes its rows
     options: tuple[str, ...] = field(default=())  # front end's remarks for rules: analyze, concurrently, ...

@@ -61,6 +61,7 @@ def _facts(statement: Statement, **known: object) -> Facts:
         drops=statement.drops,
         executes=statement.executes,
         returns_body=statement.returns_body,
+        copy=statement.copy,
         start=statement.start,
         end=statement.end,
         **known,  # type: ignore[arg-type]

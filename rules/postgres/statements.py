@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from rules.postgres import queries, writes  # both register their nodes
+from rules.postgres.copy_options import copy_format
 from rules.postgres.expressions import type_name
 from rules.postgres.nodes import QUERIES, STATEMENTS, WRITES, Node, Reader, strings, unknown, words
 from rules.postgres.sources import relation_name
@@ -367,5 +368,6 @@ def copy(read: Reader, body: Node) -> Statement:
         columns=tuple((main[0][0], column) for column in strings(body.get("attlist", [])) if main),
         returns_body=not outside,
         detail="COPY " + ("FROM" if "is_from" in body else "TO") + (" PROGRAM" if "is_program" in body else ""),
+        copy=None if "is_from" in body else copy_format(body.get("options", []), option_text),
         options=options(body),
     )

@@ -366,15 +366,6 @@ class TestMasks:
         copy = facts("update", table("customers", Access.UPDATE), copies=((written, frozenset({written})),))
         assert refusing(decide(copy, view)) == "mail"
 
-    def test_copy_out_of_masked_columns(self) -> None:
-        view = role(MASKED + "  - {id: c, allow: {statements: [copy_out]}}")
-        copy = facts("copy_out", table("customers"), outputs=(output("e", "customers.email"),))
-        decision = decide(copy, view)
-        assert refusing(decision) == "dbgate:copy"
-        assert decision.refusal is not None
-        assert "SELECT" in decision.refusal.hint
-        assert allowed(decide(replace(copy, outputs=(output("id", "customers.id"),)), view))
-
     def test_explain_where_columns_are_hidden(self) -> None:
         explained = facts("explain", table("customers"))
         assert refusing(decide(explained, role(MASKED))) == "dbgate:explain"

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final, TypeVar
 
 from dbgate.session.postgres.asking import swallow_own, take_world
-from dbgate.session.postgres.masking import PASS
+from dbgate.session.postgres.copying import end_copy_stream, open_copy_stream
 from dbgate.session.postgres.naming import effective
 from dbgate.session.postgres.registry import Portal, Prepared
 from dbgate.session.postgres.results import note_shape, open_query_stream, read_fields
@@ -31,7 +31,6 @@ from dbgate.session.postgres.state import (
     Phase,
     Refused,
     State,
-    Stream,
 )
 from dbgate.session.postgres.texts import refusal_message, without_data
 from protocols.errors import PeerError
@@ -185,22 +184,15 @@ def on_copy_in(state: State, splice: Splice, start: int, end: int) -> None:
 
 
 def on_copy_out(state: State, splice: Splice, start: int, end: int) -> None:
-    """A COPY whose columns were masked was refused; what comes here passes, and only for a COPY."""
     entry, _ = state.ledger.step(ord("H"))
-    asked = entry.subject
-    run, decision = None, None
-    if isinstance(asked, AskedQuery):
-        run, decision = asked.running.run, asked.running.decision
-    elif isinstance(asked, AskedExecute):
-        portal = state.names.portals.get(asked.portal)
-        run, decision = asked.run, portal.prepared.decision if portal else None
-    if run is None or (state.watched and (decision is None or decision.kind != "copy_out" or decision.masks)):
-        raise FatalError("42501", "dbgate stopped a COPY that was not decided")
-    state.stream = Stream(PASS, run)
+    state.stream = open_copy_stream(state, entry.subject, payload(splice, start, end))
 
 
 def on_copy_done(state: State, splice: Splice, start: int, end: int) -> None:
     state.ledger.step(ord("c"))
+    if state.stream is not None and (made := end_copy_stream(state.stream)):
+        splice.insert(start, made)
+    state.stream = None
 
 
 def on_ready(state: State, splice: Splice, start: int, end: int) -> None:

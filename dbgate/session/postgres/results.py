@@ -106,6 +106,8 @@ def current_stream(state: State, kind: int) -> Stream | None:
     if isinstance(asked, AskedPath):
         return None
     if state.stream is not None:
+        if state.stream.kind != kind:
+            raise PeerError("the upstream mixed rows and COPY data")
         return state.stream
     if isinstance(asked, AskedExecute):
         return open_portal_stream(state, asked)

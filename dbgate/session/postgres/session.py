@@ -247,14 +247,14 @@ class PostgresSession:
                 return start
             back.on_own_row(self._state, splice, start, end)
             return end
-        if kind == ROW and stream.plan.rewriter is not None:
+        if stream.plan.rewriter is not None:
             return self._masked_rows(splice, stream, start)
         return self._plain_rows(splice, stream, kind, start)
 
     def _masked_rows(self, splice: Splice, stream: Stream, start: int) -> int:
         assert stream.plan.rewriter is not None
         made, reached, rows, cells = stream.plan.rewriter(splice.buffer, start)
-        if rows:
+        if reached > start:
             stream.run.rows += rows
             stream.run.bytes += splice.replace_rows(start, reached, made)
             stream.run.masked_cells += cells

@@ -16,6 +16,7 @@ from dbgate.session.postgres.registry import Names, Prepared
 from dbgate.session.postgres.runs import Book, Run, Running
 from dbgate.session.postgres.texts import fatal_message
 from protocols.postgres.backend import FieldDescription
+from protocols.postgres.copy_stream import CopyRewriter
 from protocols.postgres.ledger import Ledger
 from rules.decision import Decision, Mask, Refusal
 from rules.own_world import OwnWorld
@@ -112,10 +113,13 @@ Asked: TypeAlias = (
 
 @dataclass(slots=True)
 class Stream:
-    """The result that is coming in. `run` counts it."""
+    """The result that is coming in. `run` counts it. `kind`: of its messages, DataRow or CopyData; `copy`: what masks a
+    COPY, which keeps the rows that are not whole."""
 
     plan: RowPlan
     run: Run
+    kind: int = ord("D")
+    copy: CopyRewriter | None = None
 
 
 @dataclass(frozen=True, slots=True)
