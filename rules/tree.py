@@ -73,11 +73,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """`x::type`, CAST(x AS type). `type_name` without modifiers, array brackets dropped."""
+    """`x::type`, CAST(x AS type). `type_name` without modifiers, array brackets dropped; `is_array` tells of them."""
 
     operand: Expression
     type_name: Name
     at: int = -1
+    is_array: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ _MODEST: Final = re.compile(
 )
 #: regular expressions that every server takes
 _PLAIN_PATTERN: Final = re.compile(r"\^?[\w\s@,:/=%&'\"~!#<>;-]*(?:\.[*+]?)?[\w\s@,:/=%&'\"~!#<>;-]*\$?")
-_LIKES: Final = total.words("like not_like ilike not_ilike ~~ !~~ ~~* !~~* ^@")
+LIKES: Final = total.words("like not_like ilike not_ilike ~~ !~~ ~~* !~~* ^@")
 _UNITS: Final = total.words("""
     microseconds milliseconds second minute hour day week month quarter year decade century millennium
 """)
@@ -35,11 +35,12 @@ _COUNTS: Final = total.words("substr substring split_part")
 
 def of_call(reader: Reader, e: Call, is_total: bool) -> None:
     """`is_total`: what the hazards say of it, where its arguments have base columns."""
-    if not reader.settled and not _safe_call(e, is_total):
+    if not reader.settled and not safe_call(e, is_total):
         reader.fails_early = True
 
 
-def _safe_call(e: Call, is_total: bool) -> bool:
+def safe_call(e: Call, is_total: bool) -> bool:
+    """It gives a value for certain, its constants included."""
     name = e.name[-1]
     if not e.arguments and not e.star:
         return name != "lastval"
@@ -81,31 +82,33 @@ def of_operation(reader: Reader, e: Operation, is_total: bool, has_sources: bool
         return
     word = e.operator.removesuffix(" any").removesuffix(" all")
     if word in total.PATTERNS:
-        safe = is_total and all(_safe_pattern(word, p) for p in e.operands[1:])
+        safe = is_total and all(safe_pattern(word, p) for p in e.operands[1:])
     else:
         safe = (is_total and has_sources) or word in total.OPERATORS or is_steady(e)
     reader.fails_early = not safe
 
 
-def _safe_pattern(word: str, e: Expression) -> bool:
+def safe_pattern(word: str, e: Expression) -> bool:
+    """A constant pattern with which matching by the operator `word` never fails, whatever the text is."""
     if isinstance(e, Cast) and e.type_name[-1] in total.TEXTS:
-        return _safe_pattern(word, e.operand)
+        return safe_pattern(word, e.operand)
     if isinstance(e, Operation) and e.operator in ("array", "list"):
-        return all(_safe_pattern(word, each) for each in e.operands)
+        return all(safe_pattern(word, each) for each in e.operands)
     if not isinstance(e, Literal):
         return False
-    if word in _LIKES:
+    if word in LIKES:
         return not (e.value or "").endswith("\\")
     return _PLAIN_PATTERN.fullmatch(e.value or "") is not None
 
 
 def of_subquery(reader: Reader, e: Subquery) -> None:
     """A scalar subquery fails when it returns two rows."""
-    if e.form == "scalar" and not reader.settled and not _one_row(e.query):
+    if e.form == "scalar" and not reader.settled and not gives_one_row(e.query):
         reader.fails_early = True
 
 
-def _one_row(q: Query) -> bool:
+def gives_one_row(q: Query) -> bool:
+    """For certain no more than one."""
     if isinstance(q.limit, Literal) and q.limit.value == "1":
         return True
     if not isinstance(q, Select) or q.group_by:

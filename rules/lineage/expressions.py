@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from rules.facts import FunctionRisk, FunctionUse, Use
-from rules.lineage import early, functions, hazards
+from rules.lineage import early, functions, hazards, lazily
 from rules.lineage.reader import Reader
 from rules.lineage.scope import Scope, entry_of, reference
 from rules.lineage.values import (
@@ -123,8 +123,7 @@ def call(reader: Reader, e: Call, scope: Scope) -> Item:
         _counted(reader, e, arguments)
         return computed(NO_SOURCES, "count")
     made = computed(united(arguments), e.name[-1])
-    made.weight = hazards.of_call(reader, e, arguments)
-    made.hollow = hazards.hollow_call(e, arguments)
+    hazards.of_call(reader, e, arguments, made)
     return made
 
 
@@ -157,9 +156,10 @@ def cast(reader: Reader, e: Cast, scope: Scope) -> Item:
     item = value(reader, e.operand, scope)
     type_name = _type(reader, e.type_name)
     hazards.of_cast(reader, e, item)
+    fails = hazards.failing_cast(reader, e, item)
     if item.sources:
-        return Item(item.name, item.sources, False, type_name, weight=item.weight, hollow=item.hollow)
-    return Item("?column?", NO_SOURCES, True, type_name, weight=item.weight)
+        return Item(item.name, item.sources, False, type_name, weight=item.weight, hollow=item.hollow, fails=fails)
+    return Item("?column?", NO_SOURCES, True, type_name, weight=item.weight, fails=fails)
 
 
 def _type(reader: Reader, name: tuple[str, ...]) -> str | None:
@@ -185,7 +185,7 @@ def field(reader: Reader, e: Field, scope: Scope) -> Item:
     if e.name is None:
         return item
     if item.row is None:
-        return computed(item.sources, e.name, None)
+        return item.part(e.name)
     found = [i for i in item.row if i.name == e.name]
     if len(found) == 1:
         return found[0]
@@ -202,14 +202,10 @@ def operation(reader: Reader, e: Operation, scope: Scope) -> Item:
     if e.operator == "case":
         for each, item in _decisive(e.operands, operands):
             _conditional(reader, each, scope, item)
-    weight = hazards.of_operation(reader, e, operands)
-    sources = united(operands)
-    if not sources and weight == 1:
-        return CONSTANT
-    made = computed(sources)
-    made.weight = weight
-    made.hollow = hazards.hollow_operation(e, operands)
-    return made
+    made = computed(united(operands))
+    hazards.of_operation(reader, e, operands, made)
+    lazily.of_operation(reader, e, operands)
+    return made if made.sources or made.weight > 1 or made.fails else CONSTANT
 
 
 def _decisive(written: tuple[Expression, ...], operands: list[Item]) -> list[tuple[Expression, Item]]:
@@ -238,10 +234,9 @@ def subquery(reader: Reader, e: Subquery, scope: Scope) -> Item:
     items = query(reader, e.query, scope)
     test = value(reader, e.test, scope) if e.test is not None else CONSTANT
     if e.form == "scalar":
-        return items[0] if len(items) == 1 else Item("?column?", united(items), False, None, items)
-    if e.form == "exists":
-        return CONSTANT
-    return computed(united((test, *items)))
+        found = items[0] if len(items) == 1 else Item("?column?", united(items), False, None, items)
+        return found if early.gives_one_row(e.query) else found.failing()
+    return (CONSTANT if e.form == "exists" else computed(united((test, *items)))).failing()
 
 
 _HANDLERS: Final[dict[type, Callable[[Reader, Any, Scope], Item]]] = {

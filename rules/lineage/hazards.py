@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from rules.catalog import Catalog
 from rules.facts import ColumnId, Use
 from rules.lineage import early
 from rules.lineage.reader import Reader
@@ -31,6 +32,7 @@ PARAMETER = 500
 HEAVIEST_NUMBER = 8
 DIVISIONS = frozenset({"/", "%"})
 SUMS = frozenset({"+", "-"})
+_JSON_OPERATORS = frozenset({"->", "#>", "||", "subscript", "slice", "json_object", "json_array", "json_query"})
 FRACTIONS = ("numeric", "double precision", "real")
 
 
@@ -41,18 +43,21 @@ def told(reader: Reader, sources: Sources) -> None:
         reader.fails_early = True
 
 
-def of_call(reader: Reader, e: Call, arguments: list[Item]) -> int:
-    """Notes the call's hazards. Returns its weight."""
-    sources = united(arguments)
+def of_call(reader: Reader, e: Call, arguments: list[Item], made: Item) -> None:
+    """Notes the call's hazards, and in `made`, its value, what follows from them."""
     weight = min(_call_weight(e, arguments), UNBOUND)
     if weight <= HEAVIEST and e.name[-1] in total.KEYED and _is_built_in(reader, e):
         told(reader, united(arguments[::2]))  # a key may not be NULL; any value will do
+        is_total = all(isinstance(key, Literal) for key in e.arguments[::2])
     else:
         is_total = weight <= HEAVIEST and _total_call(reader, e, arguments)
         early.of_call(reader, e, is_total)
         if not is_total:
-            told(reader, sources)
-    return weight
+            told(reader, made.sources)
+    made.weight = weight
+    made.hollow = hollow_call(e, arguments)
+    clock = not e.arguments and e.name[-1] in total.CLOCKS
+    made.fails = not (clock or (is_total and early.safe_call(e, True))) or any(item.fails for item in arguments)
 
 
 def _call_weight(e: Call, arguments: list[Item]) -> int:
@@ -79,7 +84,8 @@ def constant_weight(e: Literal | Parameter) -> int:
 
 
 def hollow_call(e: Call, arguments: list[Item]) -> bool:
-    return e.name[-1] in total.MAYBE_NULL or any(item.hollow for item in arguments)
+    moved = e.name[-1] in total.OFFSET and bool(united(arguments[1:2]))  # past the first or last row there is none
+    return moved or e.name[-1] in total.MAYBE_NULL or any(item.hollow for item in arguments)
 
 
 def hollow_operation(e: Operation, operands: list[Item]) -> bool:
@@ -93,10 +99,13 @@ def _total_call(reader: Reader, e: Call, arguments: list[Item]) -> bool:
     if not _is_built_in(reader, e):
         return False
     if name in total.TOTAL:
-        return True
+        return len(arguments) <= total.MOST_ARGUMENTS.get(name, len(arguments))
     if name in total.WITH_CONSTANTS:
         worked_on = 1 if name in total.CONSTANT_FIRST else 0
-        return not united(item for position, item in enumerate(arguments) if position != worked_on)
+        if united(item for position, item in enumerate(arguments) if position != worked_on):
+            return False
+        # a bad constant fails for any value but NULL
+        return early.safe_call(e, True) or not any(item.hollow for item in arguments)
     if name in total.AFTER_CONSTANT:
         return not arguments[0].sources and (name != "format" or _plain_format(e.arguments[0]))
     return name in total.ON_COLUMNS and all(isinstance(a, Column | Literal) for a in e.arguments)
@@ -104,10 +113,38 @@ def _total_call(reader: Reader, e: Call, arguments: list[Item]) -> bool:
 
 def of_cast(reader: Reader, e: Cast, item: Item) -> None:
     early.of_cast(reader, e, bool(item.sources))
-    if not item.sources or e.type_name[-1] in total.TEXTS:
-        return
-    if not (e.type_name[-1] == "date" and _types(reader, item, ("timestamp", "date"))):
+    if item.sources and not _total_cast(reader, e, item):
         told(reader, item.sources)
+
+
+def failing_cast(reader: Reader, e: Cast, item: Item) -> bool:
+    """A constant becomes a value of the type when the statement is parsed."""
+    return item.fails or not (isinstance(e.operand, Literal | Parameter) or _total_cast(reader, e, item))
+
+
+def _total_cast(reader: Reader, e: Cast, item: Item) -> bool:
+    if e.is_array or not _is_built_in_type(reader, e):
+        return False
+    name = e.type_name[-1]
+    return name in total.TEXTS or (name == "date" and _types(reader, item, ("timestamp", "date")))
+
+
+_SYSTEM: Final = frozenset({"pg_catalog", "information_schema"})
+
+
+def _is_built_in_type(reader: Reader, e: Cast) -> bool:
+    """A domain called like a built-in type may check its values."""
+    return e.type_name[-2:-1] == ("pg_catalog",) or (
+        len(e.type_name) == 1 and e.type_name[0] not in _own_types(reader.catalog)
+    )
+
+
+def _own_types(catalog: Catalog) -> frozenset[str]:
+    """The bare names of types that are not built in."""
+    found = catalog.derived.get("own types")
+    if not isinstance(found, frozenset):
+        found = catalog.derived["own types"] = frozenset(t.name for t in catalog.types if t.schema not in _SYSTEM)
+    return found
 
 
 def _is_built_in(reader: Reader, e: Call) -> bool:
@@ -122,15 +159,16 @@ def _plain_format(e: Expression) -> bool:
 _IDENTIFIER: Final = re.compile(r"%(\d+\$)?-?\d*I")
 
 
-def of_operation(reader: Reader, e: Operation, operands: list[Item]) -> int:
-    """Notes the operation's hazards. Returns its weight."""
-    sources = united(operands)
+def of_operation(reader: Reader, e: Operation, operands: list[Item], made: Item) -> None:
+    """Notes the operation's hazards, and in `made`, its value, what follows from them."""
     weight = _operation_weight(e, operands)
     is_total = weight <= HEAVIEST and _total_operation(reader, e, operands, weight)
-    early.of_operation(reader, e, is_total, bool(sources))
+    early.of_operation(reader, e, is_total, bool(made.sources))
     if not is_total:
-        told(reader, sources)
-    return weight
+        told(reader, made.sources)
+    made.weight = weight
+    made.hollow = hollow_operation(e, operands)
+    made.fails = not is_total or any(item.fails for item in operands)
 
 
 def _operation_weight(e: Operation, operands: list[Item]) -> int:
@@ -143,7 +181,11 @@ def _total_operation(reader: Reader, e: Operation, operands: list[Item], weight:
     if e.operator in reader.catalog.user_operators:
         return False
     word = e.operator.removesuffix(" any").removesuffix(" all")
-    if word in total.OPERATORS or (word in total.PATTERNS and not united(operands[1:])):
+    if word in total.PATTERNS:
+        return not united(operands[1:]) and _matches(word, e, operands[0])
+    if word == "json_object" and united(operands[::2]):
+        return False  # a key may not be NULL
+    if word in total.OPERATORS:
         return True
     if word in SUMS or word == "*":
         return _total_arithmetic(reader, e, operands, weight, word == "*")
@@ -152,10 +194,20 @@ def _total_operation(reader: Reader, e: Operation, operands: list[Item], weight:
     return weight <= HEAVIEST_NUMBER and (_magnitude(e.operands[1]) or 0) >= SMALLEST_DIVISOR
 
 
+def _matches(word: str, e: Operation, text: Item) -> bool:
+    """LIKE fails where the text goes on and its pattern ends in an escape; a bad regular expression, unless the text is
+    NULL."""
+    if word not in early.LIKES and not text.hollow:
+        return True
+    return all(early.safe_pattern(word, pattern) for pattern in e.operands[1:])
+
+
 def _total_arithmetic(reader: Reader, e: Operation, operands: list[Item], weight: int, product: bool) -> bool:
     """No sum or product of what is stored and small constants reaches the end of its type. Integers do, when they are
     added to themselves again and again, and so do products of `real`."""
     stored = [item for item in operands if item.sources]
+    if not all(_is_number(o) for o, item in zip(e.operands, operands, strict=True) if item.sources):
+        return False
     if not all(item.sources or _magnitude(o) is not None for o, item in zip(e.operands, operands, strict=True)):
         return False
     if weight > (2 if any(_any_type(reader, item, ("real",)) for item in stored) else HEAVIEST_NUMBER):
@@ -163,6 +215,15 @@ def _total_arithmetic(reader: Reader, e: Operation, operands: list[Item], weight
     if any(_types(reader, item, FRACTIONS) for item in stored):
         return True
     return not product and (len(stored) == 1 or all(_types(reader, item, total.UNBOUNDED) for item in stored))
+
+
+def _is_number(e: Expression) -> bool:
+    """Not JSON, of which - takes members away, and fails where there are none."""
+    if isinstance(e, Call):
+        return "json" not in e.name[-1]
+    if isinstance(e, Operation):
+        return e.operator not in _JSON_OPERATORS and all(map(_is_number, e.operands))
+    return isinstance(e, Column | Literal | Cast | Parameter)
 
 
 def _magnitude(e: Expression) -> float | None:

@@ -292,11 +292,7 @@ def _combined(left: tuple[Item, ...], right: tuple[Item, ...]) -> tuple[Item, ..
 
 
 def _same(a: tuple[Item, ...], b: tuple[Item, ...]) -> bool:
-    return all(_kept(x) == _kept(y) for x, y in zip(a, b, strict=True))
-
-
-def _kept(item: Item) -> tuple[object, ...]:
-    return (item.sources, item.direct, item.mixed, item.weight, item.hollow)
+    return all(x.traits() == y.traits() for x, y in zip(a, b, strict=True))
 
 
 def _growing(before: Item, item: Item) -> Item:
@@ -304,7 +300,7 @@ def _growing(before: Item, item: Item) -> Item:
     if item.weight <= before.weight:
         return item
     grown = Item(item.name, item.sources, item.direct, item.type, item.row, item.mixed, hollow=item.hollow)
-    grown.weight = hazards.UNBOUND
+    grown.weight, grown.fails = hazards.UNBOUND, item.fails
     return grown
 
 

@@ -46,9 +46,10 @@ class Item:
     other tells more than which are equal in one column. `type`: the qualified type name where it is known. `row`: the
     fields of a row value. `listed`: a column of constants that stand in the text (VALUES), or of a parameter. `weight`:
     how many times larger than what is stored it may be (characters, digits), see `rules.lineage.hazards`. `hollow`:
-    whether it is NULL tells more than which of its columns are NULL."""
+    whether it is NULL tells more than which of its columns are NULL. `fails`: working it out may fail, or do something
+    besides (nextval), see `rules.lineage.lazily`."""
 
-    __slots__ = ("direct", "hollow", "listed", "mixed", "name", "row", "sources", "type", "weight")
+    __slots__ = ("direct", "fails", "hollow", "listed", "mixed", "name", "row", "sources", "type", "weight")
 
     def __init__(
         self,
@@ -61,23 +62,40 @@ class Item:
         listed: bool = False,
         weight: int = 1,
         hollow: bool = False,
+        fails: bool = False,
     ) -> None:
         self.name = name
         self.mixed = mixed
         self.listed = listed
         self.weight = weight
         self.hollow = hollow
+        self.fails = fails
         self.sources = sources
         self.direct = direct
         self.type = type
         self.row = row
 
     def named(self, name: str) -> Item:
-        if name == self.name:
-            return self
+        return self if name == self.name else self._as(name, self.fails)
+
+    def failing(self) -> Item:
+        """The same value where working it out may fail."""
+        return self if self.fails else self._as(self.name, True)
+
+    def traits(self) -> tuple[object, ...]:
+        """What a set operation or a recursion may add to."""
+        return (self.sources, self.direct, self.mixed, self.weight, self.hollow, self.fails)
+
+    def part(self, name: str | None) -> Item:
+        """A field of it, where its fields are not told apart."""
+        return Item(name or "?column?", self.sources, not self.sources, weight=self.weight, hollow=self.hollow,
+                    fails=self.fails)  # fmt: skip
+
+    def _as(self, name: str, fails: bool) -> Item:
         return Item(
-            name, self.sources, self.direct, self.type, self.row, self.mixed, self.listed, self.weight, self.hollow
-        )
+            name, self.sources, self.direct, self.type, self.row, self.mixed, self.listed, self.weight, self.hollow,
+            fails,
+        )  # fmt: skip
 
 
 CONSTANT: Final = Item("?column?")
@@ -100,17 +118,18 @@ def paired(left: Item, right: Item) -> Item:
     """What a set operation or a merged join column yields from two values."""
     if right is left:
         return left
-    weight, hollow = max(left.weight, right.weight), left.hollow or right.hollow
+    weight, hollow, fails = max(left.weight, right.weight), left.hollow or right.hollow, left.fails or right.fails
     if not (left.sources or right.sources):
-        if (left.direct, left.listed, left.weight) == (right.direct, right.listed, right.weight):
+        if (left.direct, left.listed, left.weight, left.fails) == (right.direct, right.listed, right.weight, fails):
             return left
-        return Item(left.name, NO_SOURCES, left.direct and right.direct, left.type, left.row, weight=weight)
+        direct = left.direct and right.direct
+        return Item(left.name, NO_SOURCES, direct, left.type, left.row, weight=weight, fails=fails)
     sources = left.sources | right.sources
     direct = left.direct and right.direct
     mixed = left.mixed or right.mixed or left.sources != right.sources
-    if (sources, direct, mixed, weight, hollow) == (left.sources, left.direct, left.mixed, left.weight, left.hollow):
+    if (sources, direct, mixed, weight, hollow, fails) == left.traits():
         return left
-    return Item(left.name, sources, direct, left.type or right.type, None, mixed, weight=weight, hollow=hollow)
+    return Item(left.name, sources, direct, left.type or right.type, None, mixed, False, weight, hollow, fails)
 
 
 class Entry:
@@ -155,4 +174,6 @@ def whole_row(entry: Entry) -> Item:
     """The entry's whole row as one value; a function's single scalar column stands for itself."""
     if entry.scalar:
         return entry.items[0]
-    return Item(entry.name or "?column?", united(entry.items), False, entry.composite, entry.items)
+    found = Item(entry.name or "?column?", united(entry.items), False, entry.composite, entry.items)
+    found.fails = any(item.fails for item in entry.items)
+    return found

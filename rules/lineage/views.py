@@ -8,7 +8,7 @@ from rules.lineage.queries import query
 from rules.lineage.reader import Reader
 from rules.lineage.relations import Shape
 from rules.lineage.scope import Scope
-from rules.lineage.values import Item, MissingRelation, Refused
+from rules.lineage.values import Item, MissingRelation, Refused, Sources
 from rules.postgres import read
 from rules.tree import Access, Query, Select, SetOperation, Unparsable, Values
 
@@ -52,8 +52,16 @@ def _expanded(catalog: Catalog, view: Relation) -> Shape:
 
 def _column(view: Relation, name: str, type_name: str, item: Item) -> Item:
     own = frozenset({ColumnId(view.schema, view.name, name)})
-    row = None if item.row is None else tuple(Item(i.name, i.sources | own, i.direct, i.type, i.row) for i in item.row)
-    return Item(name, item.sources | own, item.direct, type_name, row)
+    row = None if item.row is None else tuple(_owned(i, i.name, i.type, i.row, own) for i in item.row)
+    return _owned(item, name, type_name, row, own)
+
+
+def _owned(item: Item, name: str, of_type: str | None, row: tuple[Item, ...] | None, own: Sources) -> Item:
+    """The value as the view's own column too."""
+    return Item(
+        name, item.sources | own, item.direct, of_type, row, item.mixed, item.listed, item.weight, item.hollow,
+        item.fails,
+    )  # fmt: skip
 
 
 def query_of(text: str) -> Query:

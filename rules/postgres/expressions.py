@@ -125,7 +125,12 @@ def type_name(body: Node) -> Name:
 
 @_node("TypeCast", "arg typeName location")
 def cast(read: Reader, body: Node) -> Expression:
-    return Cast(read.expression(body["arg"]), type_name(body["typeName"]), body.get("location", 0))
+    return as_type(read.expression(body["arg"]), body["typeName"], body.get("location", 0))
+
+
+def as_type(operand: Expression, type_node: Node, at: int) -> Cast:
+    """The operand cast to the type of a TypeName. Raises Refused."""
+    return Cast(operand, type_name(type_node), at, "arrayBounds" in type_node)
 
 
 @_node("CollateClause", "arg collname location")

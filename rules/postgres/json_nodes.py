@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from rules.postgres.expressions import sort_keys, type_name, window
+from rules.postgres.expressions import as_type, sort_keys, window
 from rules.postgres.nodes import EXPRESSIONS, SOURCES, Node, Reader, unknown, words
 from rules.postgres.sources import alias_names
-from rules.tree import Cast, Expression, FunctionSource, Operation, Source, Subquery
+from rules.tree import Expression, FunctionSource, Operation, Source, Subquery
 
 _node = EXPRESSIONS.node
 
@@ -27,16 +27,19 @@ def _typed(name: str, operands: tuple[Expression, ...], body: Node) -> Expressio
     at = body.get("location", 0)
     made = Operation(name, operands, (), at)
     output = body.get("output", {})
-    return Cast(made, type_name(output["typeName"]), at) if "typeName" in output else made
+    return as_type(made, output["typeName"], at) if "typeName" in output else made
 
 
 _VALUE_FIELDS: Final = frozenset({"raw_expr", "format"})
+_NO_FORMAT: Final = "JS_FORMAT_DEFAULT"
 
 
 def _value(read: Reader, body: Node) -> Expression:
-    """`expression [FORMAT JSON]`, without its node type."""
+    """`expression [FORMAT JSON]`, without its node type. With FORMAT the text is read as JSON, which may fail."""
     _known("a JSON value", body, _VALUE_FIELDS)
-    return read.expression(body["raw_expr"])
+    value = read.expression(body["raw_expr"])
+    is_read = body.get("format", {}).get("format_type", _NO_FORMAT) != _NO_FORMAT
+    return Operation("format_json", (value,), (), getattr(value, "at", -1)) if is_read else value
 
 
 @_node("JsonValueExpr", "raw_expr format")
@@ -54,7 +57,8 @@ def _pair(read: Reader, body: Node) -> tuple[Expression, ...]:
 @_node("JsonObjectConstructor", "exprs output absent_on_null unique location")
 def json_object(read: Reader, body: Node) -> Expression:
     pairs = [part for node in body.get("exprs", []) for part in _pair(read, node["JsonKeyValue"])]
-    return _typed("json_object", tuple(pairs), body)
+    operands = (Operation("unique_keys", tuple(pairs)),) if body.get("unique") else tuple(pairs)
+    return _typed("json_object", operands, body)
 
 
 @_node("JsonArrayConstructor", "exprs output absent_on_null location")

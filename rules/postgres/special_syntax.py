@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from rules.postgres.expressions import type_name
+from rules.postgres.expressions import as_type
 from rules.postgres.nodes import EXPRESSIONS, Node, Reader, words
-from rules.tree import Call, Cast, Expression, Name, Operation
+from rules.tree import Call, Expression, Name, Operation
 
 _node = EXPRESSIONS.node
 
@@ -62,4 +62,4 @@ def xml(read: Reader, body: Node) -> Expression:
 @_node("XmlSerialize", "xmloption expr typeName indent location")
 def xml_serialize(read: Reader, body: Node) -> Expression:
     made = Operation("xmlserialize", (read.expression(body["expr"]),), (), body.get("location", 0))
-    return Cast(made, type_name(body["typeName"]), body.get("location", 0))
+    return as_type(made, body["typeName"], body.get("location", 0))

@@ -33,6 +33,12 @@ WITH_CONSTANTS: Final = words("""
     replace right rpad split_part substr substring timezone to_char translate
 """)
 
+#: Of the total ones, those that are so with so many arguments at most.
+MOST_ARGUMENTS: Final = {"array_position": 2, "length": 1}
+
+#: Window functions that look at a row so far away.
+OFFSET: Final = words("lag lead")
+
 #: Of those, the ones whose first argument is the constant.
 CONSTANT_FIRST: Final = words("date_part date_trunc extract timezone")
 

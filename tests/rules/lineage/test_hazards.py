@@ -102,7 +102,7 @@ def test_functions_in_from_tell_by_their_rows(source: str) -> None:
 
 
 def test_the_size_of_a_sample_tells() -> None:
-    assert computes("SELECT x.* FROM t, LATERAL (SELECT count(*) FROM orders TABLESAMPLE bernoulli (t.i)) x")
+    assert computes("SELECT x.* FROM t, LATERAL (SELECT count(*) FROM t u TABLESAMPLE bernoulli (t.i)) x")
     assert not computes("SELECT x.* FROM t, LATERAL (SELECT count(*) FROM orders TABLESAMPLE bernoulli (2 * 5)) x")
 
 
@@ -233,3 +233,105 @@ def test_values_that_may_be_null_for_what_they_are(expression: str, hollow: bool
     known = facts(found[0], CATALOG, ("pg_catalog", "public"))
     assert known.outputs is not None, known.problem
     assert [output.hollow for output in known.outputs] == [hollow]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "s = 'x' AND 1 / (id - id) > 0",
+        "s = 'x' OR nextval('q') > 0",
+        "s IN ('x', (1 / (id - id))::text)",
+        "s BETWEEN 'a' AND (1 / (id - id))::text",
+        "(s, 1 / (id - id)) = ('x', 1)",
+        "s = 'x' AND EXISTS (SELECT 1 FROM t u WHERE 1 / (u.id - u.id) = 1)",
+        "s = 'x' AND (SELECT u.id FROM t u) > 0",
+        "coalesce(nullif(s, 'x'), nextval('q')::text)",
+        "coalesce(nullif(s, 'x'), current_setting('no.such'))",
+        "(SELECT v.s = 'x' AND v.b FROM (SELECT t.s, 1 / (t.id - t.id) > 0 AS b) v)",
+    ],
+)
+def test_what_is_worked_out_only_if_a_value_lets_it_tells_the_value(expression: str) -> None:
+    assert computes(f"SELECT {expression} FROM t")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "s = 'x' AND id > 0",
+        "coalesce(s, id::text)",
+        "coalesce(s, (1 / id)::text)",
+        "coalesce(nullif(s, 'x'), 'none')",
+        "coalesce(nullif(s, 'x'), (SELECT max(u.s) FROM t u))",
+        "s IN ('x', 'y')",
+        "(s, id) = ('x', 1)",
+    ],
+)
+def test_what_cannot_fail_may_follow(expression: str) -> None:
+    found = read(f"SELECT {expression} FROM t")
+    assert not isinstance(found, Unparsable)
+    known = facts(found[0], CATALOG, ("pg_catalog", "public"))
+    assert not [u for u in known.uses if u.use is Use.COMPUTE and u.column.column == "s"]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "s LIKE 'kx1\\'",
+        "s LIKE $1",
+        "s LIKE 'kx1#' ESCAPE '#'",
+        "s LIKE ANY (ARRAY['a', 'kx1\\'])",
+        "nullif(s, 'x') ~ '('",
+        "regexp_replace(nullif(s, 'x'), '(', '')",
+        "split_part(nullif(s, 'x'), ',', 0)",
+        "substr(nullif(s, 'x'), 1, -1)",
+        "encode(nullif(s, 'x'), 'no such')",
+        "array_position(ARRAY['a'], 'a', ascii(nullif(s, 'x')))",
+        "to_jsonb(nullif(s, 'x')) - 0",
+        "s::text[]",
+        "s::public.text",
+        "JSON_OBJECT(s VALUE 1)",
+        "JSON_OBJECT('a' VALUE 1, s VALUE 2 WITH UNIQUE KEYS)",
+        "JSON_ARRAY(s FORMAT JSON)",
+    ],
+)
+def test_constants_that_fail_for_some_values_tell_which(expression: str) -> None:
+    assert computes(f"SELECT {expression} FROM t")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["s LIKE 'kx1%'", "s LIKE ANY (ARRAY['a%', 'b'])", "s ~ '('", "left(nullif(s, 'x'), 3)", "length(s) - 1",
+     "JSON_OBJECT('a' VALUE s)", "JSON_ARRAY(s)", "s::varchar(3)"],
+)  # fmt: skip
+def test_constants_that_every_value_bears(expression: str) -> None:
+    assert not computes(f"SELECT {expression} FROM t")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "(ROW(nullif(s, 'x'))).f1",
+        "(SELECT (v.r).f1 FROM (SELECT ROW(nullif(t.s, 'x')) AS r) v)",
+        "lag(id, ascii(s)) OVER ()",
+    ],
+)
+def test_a_part_or_an_offset_that_is_not_there_tells_the_value(expression: str) -> None:
+    found = read(f"SELECT {expression} FROM t")
+    assert not isinstance(found, Unparsable)
+    known = facts(found[0], CATALOG, ("pg_catalog", "public"))
+    assert known.outputs is not None
+    assert known.outputs[0].hollow
+
+
+def test_a_view_hides_nothing_of_that() -> None:
+    catalog = catalog_from_ddl(
+        "CREATE TABLE t (id int, s text); CREATE VIEW v AS SELECT id, nullif(left(s, 1), '5') AS h,"
+        " 1 / (id - id) > 0 AS f FROM t; CREATE VIEW w AS SELECT s AS x FROM t UNION ALL SELECT 'known'"
+    )
+    found = read("SELECT h FROM v; SELECT h = 'x' AND f FROM v; SELECT DISTINCT x FROM w")
+    assert not isinstance(found, Unparsable)
+    hollow, lazy, mixed = (facts(statement, catalog, ("pg_catalog", "public")) for statement in found)
+    assert hollow.outputs is not None
+    assert hollow.outputs[0].hollow
+    assert {u.column.column for u in lazy.uses if u.use is Use.COMPUTE} >= {"s", "h"}
+    assert {u.column.column for u in mixed.uses if u.use is Use.FILTER} == {"s", "x"}
