@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeAlias
+from dataclasses import replace
+from typing import Final, TypeAlias
 
 from rules.book.model import Masking, Place, Problem, Rule, Rulebook, Severity
 from rules.catalog import Catalog, Column, Relation
@@ -15,6 +16,7 @@ from rules.matching import ColumnPattern, NamePattern, is_system_schema
 
 KnownFunction = Callable[[str, str], bool]
 _MOST_NAMED = 5
+_NO_COLUMN: Final = ": no column matches "
 _Typed: TypeAlias = tuple[ColumnId, Column, str]  # and the type that the column's rests on
 
 
@@ -24,7 +26,25 @@ def check(rulebook: Rulebook, catalog: Catalog, is_built_in: KnownFunction | Non
 
     `is_built_in(schema, name)`: whether a function comes with the server; by default PostgreSQL's own list."""
     found = [p for rule in rulebook.rules for p in _check_rule(rule, catalog, is_built_in or _postgres_function)]
-    return tuple(sorted(set(found), key=lambda p: (p.file, p.line, p.column, p.what)))
+    return tuple(sorted(_gathered(set(found)), key=lambda p: (p.file, p.line, p.column, p.what)))
+
+
+def _gathered(found: set[Problem]) -> Iterator[Problem]:
+    """A list of globs is written for many databases, few of which have columns for all: its warnings are one."""
+    lists: dict[tuple[str, int, int, str], list[Problem]] = {}
+    for problem in sorted(found, key=lambda p: (p.file, p.line, p.column, p.what)):
+        head, _, name = problem.what.partition(_NO_COLUMN)
+        if name and problem.severity is Severity.WARNING:
+            lists.setdefault((problem.file, problem.line, problem.column, head), []).append(problem)
+        else:
+            yield problem
+    for (*_, head), problems in lists.items():
+        names = [problem.what.partition(_NO_COLUMN)[2] for problem in problems]
+        yield (
+            problems[0]
+            if len(names) == 1
+            else replace(problems[0], what=f"{head}{_NO_COLUMN}{_listed(names)}", why="globs of one list", mend="")
+        )
 
 
 def _postgres_function(schema: str, name: str) -> bool:
@@ -70,7 +90,7 @@ def _check_column(rule: Rule, pattern: ColumnPattern, catalog: Catalog) -> Itera
     if _unseen(pattern.table, catalog):
         return
     relations = _relations(pattern.table, catalog)
-    what = f'rule "{rule.id}": no column matches "{pattern.text}"'
+    what = f'rule "{rule.id}"{_NO_COLUMN}"{pattern.text}"'
     if not relations:
         mend = _near(pattern.table.name.text, (r.name for r in catalog.relations))
         yield _problem(rule, pattern.text, what, "there is no such table", mend, pattern.exact)

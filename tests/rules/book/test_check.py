@@ -54,8 +54,8 @@ def test_names_that_exist_and_masks_that_fit(line: str) -> None:
          "email, keep_last, keep_first, hash, redact, null"),
         ('{id: a, mask: {columns: ["people.*"], with: email}}',
          "does not fit hr.people.id (integer), hr.people.salary (numeric), hr.people.mood (hr.mood)  their types "
-         'cannot hold such values: redacted instead  masks that fit all columns of "people.*": redact, null; or name those that can '
-         "bear email, and mask the others by another rule: hr.people.name, hr.people.mail"),
+         'cannot hold such values: redacted instead  masks that fit all columns of "people.*": redact, null; or name '
+         "those that can bear email, and mask the others by another rule: hr.people.name, hr.people.mail"),
         ("{id: a, mask: {columns: [people.mood], with: hash}}", "does not fit hr.people.mood (hr.mood)"),
         ('{id: a, mask: {columns: ["customers.*"], with: email}}', "does not fit public.customers.id (integer)"),
     ],
@@ -79,6 +79,19 @@ def test_what_a_glob_finds_besides_is_redacted_with_a_warning() -> None:
     (exact,) = check(book("rules: [{id: a, mask: {columns: [people.salary], with: {keep_last: 4}}}]"), CATALOG)
     assert (glob.severity, exact.severity) == (Severity.WARNING, Severity.ERROR)
     assert "redacted instead" in glob.why
+
+
+def test_globs_of_one_list_that_match_nothing_are_one_warning() -> None:
+    globs = ", ".join(f'"*.odd{number}"' for number in range(8))
+    rulebook = book(
+        f"labels: {{odd: [{globs}]}}\nrules:\n"
+        '  - {id: a, mask: {columns: ["label:odd", "*.email"], with: redact}}\n'
+        '  - {id: b, mask: {columns: ["*.even"], with: redact}}'
+    )
+    listed, single = check(rulebook, CATALOG)
+    assert listed.what.endswith('"*.odd0", "*.odd1", "*.odd2", "*.odd3", "*.odd4" and 3 more')
+    assert single.what.endswith('no column matches "*.even"')
+    assert listed.severity is single.severity is Severity.WARNING
 
 
 def test_every_problem_at_once_in_order() -> None:
