@@ -221,6 +221,12 @@ def _few(words: list[str]) -> str:
     return ", ".join(words[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
+def names_matter(view: RoleView) -> bool:
+    """Does it make a difference to the role which table a name means? Not if nothing is hidden from it and each of its
+    rules holds for all tables."""
+    return not (view.unrestricted and all(allow.all_tables for _, allow in view.allows))
+
+
 def grants_everywhere(kind: str, view: RoleView) -> bool:
     """Whether some rule allows this kind on whatever table."""
     return any(kind in allow.statements and allow.all_tables for _, allow in view.allows)

@@ -47,6 +47,8 @@ EXPLAIN: Final = "dbgate:explain"
 CARRIED: Final = "dbgate:prepared"
 #: what shapes a relation, or puts expressions over its columns (indexes, constraints, statistics)
 _SHAPING: Final = frozenset({Access.ALTER, Access.CREATE})
+#: what leaves a relation of that name as it is, where there is one
+_NEW_ONLY: Final = frozenset({"CREATE TABLE", "CREATE TABLE AS", "SELECT INTO", "CREATE SEQUENCE"})
 
 
 # ---------------------------------------------------------------- outputs
@@ -147,7 +149,8 @@ def reshaping(facts: Facts, view: RoleView) -> Refusal | None:
     if facts.detail.upper().startswith("ALTER SCHEMA"):
         detail = f'rules for role "{view.role}" go by the names of schemas'
         return Refusal(STRUCTURE, REFUSED, detail, "ask a database administrator to change the schema")
-    shaped = [u.table for u in direct_tables(facts) if u.access in _SHAPING and u.table in view.catalog.by_name]
+    shaping = _SHAPING - {Access.CREATE} if facts.detail in _NEW_ONLY else _SHAPING
+    shaped = [u.table for u in direct_tables(facts) if u.access in shaping and u.table in view.catalog.by_name]
     tables = [table for table in shaped if view.hides_in(table)]
     if not tables:
         return None

@@ -16,7 +16,7 @@ from rules.catalog import Catalog, Relation
 from rules.decide import decide, in_characters, problem_refusal
 from rules.decision import Decision, Mask, MaskKind, Verdict
 from rules.facts import ColumnId, Facts, OutputColumn
-from rules.granting import DEFAULT, may_reach
+from rules.granting import DEFAULT, may_reach, names_matter
 from rules.hiding import output_mask
 from rules.own_world import OwnWorld, own_catalog
 from rules.roles import RoleView, descendants
@@ -130,7 +130,7 @@ class PolicyContext:
         self.role = view.role
         self.digest = policy.digest
         self.catalog = policy.catalog
-        self.unrestricted = view.unrestricted
+        self.names_matter = names_matter(view)
         self.has_masks = bool(view.masks)
         self.limits = view.limits
         self.observed_limits = view.observed_limits

@@ -30,7 +30,9 @@ rules:
   - id: everything
     allow: {statements: ["*"], tables: ["*"]}
   - id: mask
-    mask: {columns: ["*.ssn", customers.email, employees.salary], with: redact}
+    mask:
+      columns: ["*.ssn", customers.email, customers.phone, customers.card_number, customers.profile, employees.email]
+      with: redact
 """
 
 

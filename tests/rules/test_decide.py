@@ -398,6 +398,8 @@ class TestMasks:
         assert refusing(decide(facts("alter", table("customers", Access.ALTER)), view)) == "dbgate:structure"
         assert allowed(decide(facts("alter", table("orders", Access.ALTER)), view))
         assert refusing(decide(facts("create", table("customers", Access.CREATE)), view)) == "dbgate:structure"
+        again = facts("create", table("customers", Access.CREATE), detail="CREATE TABLE")
+        assert decide(again, view).refusal is None  # the server refuses it, or leaves the table as it is (IF NOT EXISTS)
         assert allowed(decide(facts("create", table("orders", Access.CREATE)), view))
         assert allowed(decide(facts("create", table("brand_new", Access.CREATE)), view))
         assert refusing(decide(facts("alter", detail="ALTER SCHEMA RENAME"), view)) == "dbgate:structure"

@@ -198,9 +198,9 @@ class TestWitness:
 
 def test_roles_at_a_glance() -> None:
     agent, dba = context(), context(role="dba")
-    assert not agent.unrestricted
+    assert agent.names_matter
     assert agent.has_masks
-    assert dba.unrestricted
+    assert not dba.names_matter
     assert not dba.has_masks
     assert agent.digest == agent.policy.digest
     assert agent.role == "agent"

@@ -186,7 +186,7 @@ class State:
     parameters: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.watched = not self.context.unrestricted
+        self.watched = self.context.names_matter
 
     def outcome(self, to_client: bytes = b"", to_upstream: bytes = b"") -> Outcome:
         """What has come up since the last call."""
@@ -202,7 +202,7 @@ class State:
         self.policy = policy
         seen = policy if self.world is None else policy.seen_with(self.world)
         self.context = self.make_context(seen, self.login.search_path)
-        was_watched, self.watched = self.watched, not self.context.unrestricted
+        was_watched, self.watched = self.watched, self.context.names_matter
         if self.watched and not was_watched:
             self.path_dirty = self.path_moved = True  # nobody has looked at it so far
             self.world_dirty = self.world_moved = True

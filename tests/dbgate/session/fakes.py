@@ -47,8 +47,8 @@ class FakeContext:
     longest_text: int = 1 << 20
 
     @property
-    def unrestricted(self) -> bool:
-        return self.policy.unrestricted
+    def names_matter(self) -> bool:
+        return not self.policy.unrestricted
 
     @property
     def catalog(self) -> Catalog:
