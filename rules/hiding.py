@@ -47,6 +47,8 @@ EXPLAIN: Final = "dbgate:explain"
 CARRIED: Final = "dbgate:prepared"
 #: what shapes a relation, or puts expressions over its columns (indexes, constraints, statistics)
 _SHAPING: Final = frozenset({Access.ALTER, Access.CREATE})
+#: puts a table's rows in the order of an index, in which they are read from then on
+SORTING: Final = "CLUSTER"
 #: what leaves a relation of that name as it is, where there is one
 _NEW_ONLY: Final = frozenset({"CREATE TABLE", "CREATE TABLE AS", "SELECT INTO", "CREATE SEQUENCE"})
 
@@ -150,6 +152,11 @@ def reshaping(facts: Facts, view: RoleView) -> Refusal | None:
         detail = f'rules for role "{view.role}" go by the names of schemas'
         return Refusal(STRUCTURE, REFUSED, detail, "ask a database administrator to change the schema")
     shaping = _SHAPING - {Access.CREATE} if facts.detail in _NEW_ONLY else _SHAPING
+    if facts.detail == SORTING:
+        shaping = frozenset(Access)
+        if not facts.tables:
+            detail = "it sorts every table that was clustered before, those with hidden columns too"
+            return Refusal(STRUCTURE, REFUSED, detail, "name one table without hidden columns")
     shaped = [u.table for u in direct_tables(facts) if u.access in shaping and u.table in view.catalog.by_name]
     tables = [table for table in shaped if view.hides_in(table)]
     if not tables:

@@ -128,7 +128,9 @@ def _select(reader: Reader, q: Select, outer: Scope) -> tuple[Item, ...]:
     if q.distinct:
         _compare(reader, items)
     for e in q.distinct_on:
-        _compare(reader, (_ordering(reader, e, scope, items),))
+        item = _ordering(reader, e, scope, items)
+        _compare(reader, (item,))
+        reader.use(Use.ORDER, item.sources)  # the server sorts by it, whatever ORDER BY says or leaves out
     _finish(reader, q, scope, items)
     if q.locks:
         _locked(reader, q.sources, scope)
