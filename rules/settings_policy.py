@@ -25,6 +25,10 @@ def _is_on(value: str) -> bool:
     return value.lower() in _ON
 
 
+def _is_not_negative(value: str) -> bool:
+    return value.isascii() and value.isdigit()
+
+
 #: name -> (test of the value, the value in words): refused for everybody unless the value passes
 PINNED: Final[dict[str, tuple[Callable[[str], bool], str]]] = {
     "client_encoding": (_is_utf8, "UTF8"),
@@ -32,8 +36,12 @@ PINNED: Final[dict[str, tuple[Callable[[str], bool], str]]] = {
     "standard_conforming_strings": (_is_on, "on"),
 }
 
-#: name -> the same, for restricted roles only
-FIXED: Final[dict[str, tuple[Callable[[str], bool], str]]] = {"row_security": (_is_on, "on")}
+#: name -> the same, for restricted roles only. Floats that the server has rounded already would be masked by `round`
+#: to another multiple: what stands near the middle between two could be told by setting the digits one by one.
+FIXED: Final[dict[str, tuple[Callable[[str], bool], str]]] = {
+    "row_security": (_is_on, "on"),
+    "extra_float_digits": (_is_not_negative, "0 or more"),
+}
 
 #: who one is, and whether triggers and foreign keys hold: back to the default only
 IDENTITY: Final = frozenset({"role", "session_authorization", "session_replication_role"})

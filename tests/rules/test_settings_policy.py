@@ -53,7 +53,7 @@ def test_grammar_and_identity_are_pinned_for_everyone(name: str, value: str) -> 
     ("name", "value"),
     [("app.tenant", "7"), ("row_security", "off"), ("log_statement", "none"), ("local_preload_libraries", "x"),
      ("jit_provider", "x"), ("debug_print_plan", "on"), ("password_encryption", "md5"),
-     ("transform_null_equals", "on")],
+     ("transform_null_equals", "on"), ("extra_float_digits", "-5"), ("extra_float_digits", "1_0")],
 )  # fmt: skip
 def test_the_rest_is_for_unrestricted_roles(name: str, value: str) -> None:
     assert objection(Setting(name, (value,)), unrestricted=False) is not None
