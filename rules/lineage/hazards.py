@@ -51,9 +51,10 @@ def of_call(reader: Reader, e: Call, arguments: list[Item], made: Item) -> None:
         is_total = all(isinstance(key, Literal) for key in e.arguments[::2])
     else:
         is_total = weight <= HEAVIEST and _total_call(reader, e, arguments)
-        early.of_call(reader, e, is_total)
         if not is_total:
             told(reader, made.sources)
+        is_total = is_total and _good_format(reader, e, arguments)
+        early.of_call(reader, e, is_total)
     made.weight = weight
     made.hollow = hollow_call(e, arguments)
     clock = not e.arguments and e.name[-1] in total.CLOCKS
@@ -105,10 +106,25 @@ def _total_call(reader: Reader, e: Call, arguments: list[Item]) -> bool:
         if united(item for position, item in enumerate(arguments) if position != worked_on):
             return False
         # a bad constant fails for any value but NULL
-        return early.safe_call(e, True) or not any(item.hollow for item in arguments)
+        if not any(item.hollow for item in arguments):
+            return True
+        return early.safe_call(e, True) and _good_format(reader, e, arguments)
     if name in total.AFTER_CONSTANT:
         return not arguments[0].sources and (name != "format" or _plain_format(e.arguments[0]))
     return name in total.ON_COLUMNS and all(isinstance(a, Column | Literal) for a in e.arguments)
+
+
+def _good_format(reader: Reader, e: Call, arguments: list[Item]) -> bool:
+    """to_char takes any format for times; for numbers a bad one fails."""
+    if e.name[-1] != "to_char":
+        return True
+    if arguments[0].sources and _types(reader, arguments[0], ("date", "time", "interval")):
+        return True
+    given = e.arguments[-1]
+    return isinstance(given, Literal) and _NUMBER_FORMAT.fullmatch(given.value or "") is not None
+
+
+_NUMBER_FORMAT: Final = re.compile(r"(?:FM)?[90,G]*(?:[.D][90]*)?")
 
 
 def of_cast(reader: Reader, e: Cast, item: Item) -> None:

@@ -287,6 +287,8 @@ def test_what_cannot_fail_may_follow(expression: str) -> None:
         "encode(nullif(s, 'x'), 'no such')",
         "array_position(ARRAY['a'], 'a', ascii(nullif(s, 'x')))",
         "to_jsonb(nullif(s, 'x')) - 0",
+        "to_char(length(nullif(s, 'x')), '9.9.9')",
+        "s = 'x' AND to_char(id, '9.9.9') = '1'",
         "s::text[]",
         "s::public.text",
         "JSON_OBJECT(s VALUE 1)",
