@@ -62,7 +62,7 @@ def decide(facts: Facts, view: RoleView) -> Decision:
     """What happens to one statement of this role."""
     refusal = next((found for law in LAWS if (found := law(facts, view)) is not None), None)
     if refusal is not None:
-        return _refused(facts, view, refusal)
+        return refuse(facts, view, refusal)
     masks = output_masks(facts, view)
     masked = masked_sources(facts, view) if masks else ()
     applied = {rule.id for column in masked for rule, _ in view.maskings(column)}
@@ -93,7 +93,8 @@ def decide(facts: Facts, view: RoleView) -> Decision:
     )
 
 
-def _refused(facts: Facts, view: RoleView, refusal: Refusal) -> Decision:
+def refuse(facts: Facts, view: RoleView, refusal: Refusal) -> Decision:
+    """The decision that refuses the statement."""
     return Decision(
         verdict=Verdict.REFUSE,
         kind=facts.kind,

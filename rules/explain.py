@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from rules.book.checking import show_mask
-from rules.book.model import Allow, Deny, Limiting, Masking, Rule, Verb
-from rules.decide import allow_concerns, decide, touched_columns, touched_tables
+from rules.book.model import Allow, Deny, Limiting, Masking, RowFilter, Rule, Verb
+from rules.decide import allow_concerns, decide, filtered_tables, touched_columns, touched_tables
 from rules.decision import Decision, Mask, Refusal
 from rules.denying import matched_conditions
 from rules.facts import Facts, FunctionUse, problem_facts
 from rules.limits import Bound, Limits, bounds_of
 from rules.policy import PolicyContext
 from rules.roles import RoleView, covering
-from rules.touching import read_columns, statement_words
-from rules.tree import Unparsable
+from rules.touching import read_columns, show_table, statement_words
+from rules.tree import Statement, Unparsable
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,8 @@ class RuleNote:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`text`: the statement's own part of the text. `limits`: the role's own, the same for every statement."""
+    """`text`: the statement's own part of the text. `limits`: the role's own, the same for every statement.
+    `rewritten`: what the server reads in its place, None when it reads the statement as it is."""
 
     text: str
     role: str
@@ -38,21 +39,40 @@ class Explanation:
     decision: Decision
     notes: tuple[RuleNote, ...]
     limits: Limits | None = None
+    rewritten: str | None = None
 
 
 def explain(context: PolicyContext, text: str) -> tuple[Explanation, ...]:
     """One for each statement; one of kind `unknown` when the text is refused as a whole."""
     found = context.policy.front_end.read(text)
     if isinstance(found, Unparsable):
-        return (_explained(context, text, problem_facts(found)),)
+        facts = problem_facts(found)
+        return (_explained(context, text, facts, decide(facts, context.view)),)
     raw = text.encode()
-    return tuple(_explained(context, raw[each.start : each.end].decode(), context.facts(each)) for each in found)
+    return tuple(_of_statement(context, raw, each) for each in found)
 
 
-def _explained(context: PolicyContext, text: str, facts: Facts) -> Explanation:
+def _of_statement(context: PolicyContext, text: bytes, statement: Statement) -> Explanation:
+    facts = context.facts(statement)
+    decision = context.decision(text, statement, facts)
+    own = text[statement.start : statement.end].decode()
+    return _explained(context, own, facts, decision, rewritten(text, statement, decision))
+
+
+def rewritten(text: bytes, statement: Statement, decision: Decision) -> str | None:
+    """What the server reads in place of the statement; None when it reads the statement."""
+    if decision.rewrite is None:
+        return None
+    whole = decision.rewrite.apply(text)
+    return whole[statement.start : len(whole) - (len(text) - statement.end)].decode()
+
+
+def _explained(
+    context: PolicyContext, text: str, facts: Facts, decision: Decision, sent: str | None = None
+) -> Explanation:
     view = context.view
     notes = tuple(_note(rule, facts, view) for rule in context.policy.rulebook.rules)
-    return Explanation(text, view.role, facts, decide(facts, view), notes, view.limits)
+    return Explanation(text, view.role, facts, decision, notes, view.limits, sent)
 
 
 # ---------------------------------------------------------------- each rule
@@ -90,6 +110,13 @@ def _mask_note(rule: Rule, verb: Masking, facts: Facts, view: RoleView) -> tuple
     return True, f"{show_mask(verb.mask)}, predicates: {verb.predicates.value}: {', '.join(map(str, columns))}"
 
 
+def _filter_note(rule: Rule, verb: RowFilter, facts: Facts, view: RoleView) -> tuple[bool, str]:
+    tables = filtered_tables(verb, facts, view)
+    if not tables:
+        return False, f"its tables are {', '.join(p.text for p in verb.tables)}"
+    return True, f"of {', '.join(map(show_table, tables))} only rows with: {verb.where.text}"
+
+
 def _limit_note(rule: Rule, verb: Limiting, facts: Facts, view: RoleView) -> tuple[bool, str]:
     return True, ", ".join(bound.shown for bound in bounds_of(rule, verb))
 
@@ -99,6 +126,7 @@ _NOTES: Final[dict[type[Verb], Callable[[Rule, Any, Facts, RoleView], tuple[bool
     Deny: _deny_note,
     Masking: _mask_note,
     Limiting: _limit_note,
+    RowFilter: _filter_note,
 }
 
 
@@ -117,6 +145,7 @@ def lines(explanation: Explanation) -> Iterator[str]:
     yield from _labelled("output", [output_line(explanation, n) for n in range(len(facts.outputs or ()))])
     yield from _labelled("rules", [note_line(note) for note in explanation.notes])
     yield from _labelled("limits", limit_lines(explanation))
+    yield from () if explanation.rewritten is None else (f"rewritten  {' '.join(explanation.rewritten.split())}",)
     yield f"verdict    {decision.verdict.value}  by {', '.join(decision.rules)}"
     yield from _labelled("observed", decision.observed)
     yield from () if decision.refusal is None else client_lines(decision.refusal)
@@ -172,6 +201,7 @@ def as_data(explanation: Explanation) -> dict[str, Any]:
         "detail": facts.detail,
         "verdict": decision.verdict.value,
         "rules": list(decision.rules),
+        "rewritten": explanation.rewritten,
         "observed": list(decision.observed),
         "tables": list(touched_tables(facts)),
         "columns": list(touched_columns(facts)),

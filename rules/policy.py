@@ -13,8 +13,9 @@ from typing import Final
 from rules.book.model import Masking, Rulebook
 from rules.cache import Cache, Memory
 from rules.catalog import Catalog, Relation
-from rules.decide import decide, in_characters, problem_refusal
-from rules.decision import Decision, Mask, MaskKind, Verdict
+from rules.decide import decide, in_characters, problem_refusal, refuse
+from rules.decision import Decision, Mask, MaskKind, Refusal, Rewrite, Verdict
+from rules.denying import REFUSED
 from rules.facts import ColumnId, Facts, OutputColumn
 from rules.granting import DEFAULT, may_reach, names_matter
 from rules.hiding import output_mask
@@ -29,23 +30,34 @@ FIRST_USER_OID: Final = 16384  # FirstNormalObjectId: below are the system's own
 UNKNOWN_ORIGIN: Final = "dbgate:unknown-origin"
 
 
+def unfiltered(
+    text: bytes, statement: Statement, facts: Facts, view: RoleView, search_path: tuple[str, ...]
+) -> Rewrite | Refusal | None:
+    """Of a front end that cannot splice: what a filter is for is refused."""
+    if not view.filters:
+        return None
+    return Refusal(view.filters[0][0].id, REFUSED, "row filters are not known here", "ask a database administrator")
+
+
 @dataclass(frozen=True, slots=True)
 class FrontEnd:
     """How texts become facts. `view_columns`: a view's columns with the base columns behind each, None when the
-    view is not understood."""
+    view is not understood. `rewrite(text, statement, facts, view, search_path)`: what row filters make of an allowed
+    statement of the text."""
 
     read: Callable[[str], tuple[Statement, ...] | Unparsable]
     facts: Callable[[Statement, Catalog, tuple[str, ...]], Facts]
     readable: Callable[[str, str], bool]
     view_columns: Callable[[Catalog, Relation], Mapping[str, OutputColumn] | None]
+    rewrite: Callable[[bytes, Statement, Facts, RoleView, tuple[str, ...]], Rewrite | Refusal | None] = unfiltered
 
 
 def postgres_front_end() -> FrontEnd:
     """PostgreSQL's. Imported when first needed, since the parsers are heavy."""
-    from rules import lineage
+    from rules import filters, lineage
     from rules.postgres import read, system_catalogs
 
-    return FrontEnd(read, lineage.facts, system_catalogs.readable, _view_columns)
+    return FrontEnd(read, lineage.facts, system_catalogs.readable, _view_columns, filters.rewrite)
 
 
 def _view_columns(catalog: Catalog, view: Relation) -> Mapping[str, OutputColumn] | None:
@@ -184,7 +196,18 @@ class PolicyContext:
         found = self.policy.front_end.read(text)
         if isinstance(found, Unparsable):
             return (placed(refused(found), text),)
-        return tuple(placed(decide(self.facts(statement), self.view), text) for statement in found)
+        raw = text.encode()
+        return tuple(placed(self.decision(raw, each, self.facts(each)), text) for each in found)
+
+    def decision(self, text: bytes, statement: Statement, facts: Facts) -> Decision:
+        """What happens to one statement of the text, row filters included."""
+        made = decide(facts, self.view)
+        if not self.view.filters or made.verdict is not Verdict.ALLOW:
+            return made
+        found = self.policy.front_end.rewrite(text, statement, facts, self.view, self.search_path)
+        if isinstance(found, Refusal):
+            return refuse(facts, self.view, found)
+        return made if found is None else replace(made, rewrite=found, rules=(*made.rules, *found.rules))
 
     def facts(self, statement: Statement) -> Facts:
         """What the statement does, in this context. What DECLARE and PREPARE carry has output columns already, since

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from rules.book.model import Allow, Deny, Limiting, Masking, Predicates, Rule, Rulebook
+from rules.book.model import Allow, Deny, Limiting, Masking, Predicates, RowFilter, Rule, Rulebook
 from rules.catalog import Catalog, Relation
 from rules.decision import Mask, MaskKind
 from rules.facts import ColumnId, TableId
@@ -30,7 +30,7 @@ class RoleView:
 
     A rule on a table or column holds for its inheritance children and partitions as well: `ancestry` gives the
     names by which deny and mask rules may mean it. A generated column is hidden as any expression of the columns that
-    it is computed from would be. `unrestricted`: no enforced deny or mask rule applies.
+    it is computed from would be. `unrestricted`: no enforced deny, mask or filter rule applies.
     `limits`: what the role may use up, None for no end; `observed_limits`: the same of the rules in mode observe.
     `may_do_everything`: beyond that, every kind of statement is allowed on all tables, so that there is nothing to
     get round."""
@@ -48,12 +48,14 @@ class RoleView:
         self.limits = strictest((rule, rule.verb) for rule in enforced if isinstance(rule.verb, Limiting))
         self.observed_limits = strictest((rule, rule.verb) for rule in self.observed if isinstance(rule.verb, Limiting))
         self.sensitive = Sensitive(rulebook, self.shown_by)
-        self.unrestricted = not self.denies and not self.masks
+        self.filters = tuple((rule, rule.verb) for rule in enforced if isinstance(rule.verb, RowFilter))
+        self.unrestricted = not self.denies and not self.masks and not self.filters
         self.may_do_everything = self.unrestricted and _all_on_all_tables(self.allows)
         self.readable = readable if not self.may_do_everything else everything_readable
-        self.hides_data = bool(self.masks) or any(d.tables or d.columns for _, d in self.denies)
+        self.hides_data = bool(self.masks or self.filters) or any(d.tables or d.columns for _, d in self.denies)
         self._maskings: dict[ColumnId, tuple[tuple[Rule, Masking], ...]] = {}
         self._hidden: dict[TableId, bool] = {}
+        self._filtering: dict[TableId, tuple[tuple[Rule, RowFilter], ...]] = {}
 
     # ------------------------------------------------------------ names
 
@@ -90,6 +92,31 @@ class RoleView:
     def mask_of(self, column: ColumnId) -> Mask | None:
         return strongest(self.maskings(column))
 
+    # ------------------------------------------------------------ row filters
+
+    def filtering(self, table: TableId) -> tuple[tuple[Rule, RowFilter], ...]:
+        """The filter rules whose conditions the table's rows must meet, all of them."""
+        if not self.filters:
+            return ()
+        found = self._filtering.get(table)
+        if found is None:
+            names = self.table_ancestry(table)
+            found = self._filtering[table] = tuple(
+                (r, f) for r, f in self.filters if any(p.matches_table(n) for p in f.tables for n in names)
+            )
+        return found
+
+    def filtered_below(self, table: TableId) -> tuple[TableId, Rule] | None:
+        """A child or partition whose rows must meet a filter that does not hold for the table itself."""
+        relation = self.catalog.by_name.get(table)
+        if relation is None or not self.filters:
+            return None
+        own = {rule.id for rule, _ in self.filtering(table)}
+        below = (
+            (r.qualified, rule) for r in descendants(self.catalog, relation) for rule, _ in self.filtering(r.qualified)
+        )
+        return next(((name, rule) for name, rule in below if rule.id not in own), None)
+
     # ------------------------------------------------------------ what is hidden
 
     def denied_column(self, column: ColumnId) -> Rule | None:
@@ -112,7 +139,7 @@ class RoleView:
         return any(p.matches_table(name) for tables in whole for p in tables or () for name in names)
 
     def hides_in(self, table: TableId) -> bool:
-        """Whether the table has a column that this role sees masked or may not see."""
+        """Whether the table has a column that this role sees masked or may not see, or rows that it does not see."""
         found = self._hidden.get(table)
         if found is None:
             found = self._hidden[table] = self._has_hidden(table)
@@ -122,6 +149,8 @@ class RoleView:
         relation = self.catalog.by_name.get(table)
         if relation is None:
             return self.hides_data
+        if self.filtering(table) or self.filtered_below(table):
+            return True
         columns = (ColumnId(*table, column.name) for column in relation.columns)
         return any(self.maskings(c) or self.denied_column(c) is not None for c in columns)
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from rules.book.model import Masking, Place, Problem, Rule, Rulebook, Severity
+from rules.book.checking_filters import check_filter
+from rules.book.model import Masking, Place, Problem, RowFilter, Rule, Rulebook, Severity
 from rules.catalog import Catalog, Column, Relation
 from rules.decision import Mask, MaskKind
 from rules.facts import ColumnId
@@ -63,6 +64,8 @@ def _check_rule(rule: Rule, catalog: Catalog, is_built_in: KnownFunction) -> Ite
         yield from _check_column(rule, column, catalog)
     if isinstance(verb, Masking):
         yield from _check_types(rule, verb, catalog)
+    if isinstance(verb, RowFilter):
+        yield from check_filter(rule, verb, catalog)
 
 
 def _problem(rule: Rule, text: str, what: str, why: str, mend: str, exact: bool) -> Problem:

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from rules.decision import Mask
 from rules.matching import ColumnPattern, NamePattern
+from rules.predicate import Predicate
 
 
 class Severity(Enum):
@@ -112,7 +113,15 @@ class Limiting:
     per: int = DAY
 
 
-Verb: TypeAlias = Allow | Deny | Masking | Limiting
+@dataclass(frozen=True, slots=True)
+class RowFilter:
+    """Rows of these tables that do not meet the condition are as if they were not there."""
+
+    tables: tuple[NamePattern, ...]
+    where: Predicate
+
+
+Verb: TypeAlias = Allow | Deny | Masking | Limiting | RowFilter
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +146,7 @@ class Rule:
         return _WORDS[type(self.verb)]
 
 
-_WORDS: dict[type, str] = {Allow: "allow", Deny: "deny", Masking: "mask", Limiting: "limit"}
+_WORDS: dict[type, str] = {Allow: "allow", Deny: "deny", Masking: "mask", Limiting: "limit", RowFilter: "filter"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 from rules.book import nodes
+from rules.book.filtering import read_filter
 from rules.book.limiting import read_limit
 from rules.book.model import Allow, Deny, Masking, Place, Predicates, Rule, Verb
 from rules.book.nodes import Node, Scalar
@@ -34,8 +35,14 @@ TOP_KEYS: Final = ("version", "labels", "rules")
 RULE_KEYS: Final = ("id", "roles", "message", "instead", "mode")
 MODES: Final = ("enforce", "observe")
 #: Verbs of later releases: refused by name, since a rule that is not understood must not be skipped.
-LATER_VERBS: Final = ("filter", "approve", "screen", "canary")
+LATER_VERBS: Final = ("approve", "screen", "canary")
 WITHOUT: Final = ("where",)
+#: verb -> the keys of its body; those of filter and limit stand with their readers
+VERB_KEYS: Final = {
+    "allow": ("statements", "tables", "functions"),
+    "deny": ("statements", "tables", "columns", "functions", "without"),
+    "mask": ("columns", "with", "predicates"),
+}
 PLAIN_MASKS: Final = {
     kind.value: kind for kind in (MaskKind.REDACT, MaskKind.NULL, MaskKind.HASH, MaskKind.YEAR, MaskKind.EMAIL)
 }
@@ -181,7 +188,7 @@ class _RuleReader:
     # ------------------------------------------------------------ verbs
 
     def allow(self, node: Node) -> Allow | None:
-        body = self.body(node, "allow", ("statements", "tables", "functions"))
+        body = self.body(node, "allow")
         if body is None:
             return None
         known = {key.text for key, _ in body.entries}
@@ -194,7 +201,7 @@ class _RuleReader:
         )
 
     def deny(self, node: Node) -> Deny | None:
-        body = self.body(node, "deny", ("statements", "tables", "columns", "functions", "without"))
+        body = self.body(node, "deny")
         if body is None:
             return None
         statements = self.given(body, "statements", self.kinds(allows=False))
@@ -208,11 +215,11 @@ class _RuleReader:
         )
 
     def mask(self, node: Node) -> Masking | None:
-        body = self.body(node, "mask", ("columns", "with", "predicates"))
+        body = self.body(node, "mask")
         if body is None:
             return None
         columns, kind, predicates = self.columns(body), body.get("with"), body.get("predicates")
-        known = {key.text for key, _ in body.entries} <= {"columns", "with", "predicates"}
+        known = {key.text for key, _ in body.entries} <= set(VERB_KEYS["mask"])
         if columns is None and known:
             self.report.add(body, f"mask of {self.where} names no columns", mend='add columns: ["table.column"]')
         if kind is None and known:
@@ -221,7 +228,8 @@ class _RuleReader:
         mask = Mask(MaskKind.NULL) if kind is None else self.mask_kind(kind)
         return Masking(columns or (), mask, Predicates(word))
 
-    def body(self, node: Node, verb: str, keys: tuple[str, ...]) -> nodes.Mapping | None:
+    def body(self, node: Node, verb: str) -> nodes.Mapping | None:
+        keys = VERB_KEYS[verb]
         body = read_mapping(node, self.report, f"{verb} of {self.where}")
         if body is None:
             return None
@@ -317,5 +325,6 @@ VERBS: Final[dict[str, Callable[[_RuleReader, Node], Verb | None]]] = {
     "allow": _RuleReader.allow,
     "deny": _RuleReader.deny,
     "mask": _RuleReader.mask,
+    "filter": lambda reader, node: read_filter(node, reader.report, reader.where, reader.names(allows=False)),
     "limit": lambda reader, node: read_limit(node, reader.report, reader.where),
 }

@@ -15,8 +15,8 @@ class Reader:
     `fails_early`: an expression that may fail stands elsewhere, so that it may meet rows which a condition rejects."""
 
     __slots__ = (
-        "at", "catalog", "copies", "fails_early", "functions", "has_where", "parameters", "path", "settled", "tables", "top",
-        "uses",
+        "at", "catalog", "copies", "fails_early", "functions", "has_where", "parameters", "path", "settled", "tables",
+        "top", "uses",
     )  # fmt: skip
 
     def __init__(self, catalog: Catalog, search_path: tuple[str, ...]) -> None:

@@ -7,86 +7,23 @@ conditions. Whoever splices by it reads the result again and compares, so that a
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Final
 
-from rules.postgres.lexical import Token, tokens
-from rules.postgres.nodes import words as word_set
+from rules.postgres.lexemes import Lexemes, OutlineError, identifier, words_of
 from rules.tree import JoinKind
 
-
-def _words(text: str) -> frozenset[bytes]:
-    return frozenset(word.encode() for word in word_set(text))
-
-
 #: what ends a FROM or WHERE clause, all of them reserved
-_ENDERS: Final = _words("where group having window union intersect except order limit offset fetch for returning into")
-_HEADS: Final = _words("update delete insert merge")
-_QUERY_HEADS: Final = _words("select with values table")
-_AFTER_QUERY: Final = _words("union intersect except order limit offset fetch for")
-_BEFORE_HEAD: Final = _words("as explain analyze analyse verbose )")
+ENDERS: Final = words_of("where group having window union intersect except order limit offset fetch for returning into")
+_HEADS: Final = words_of("update delete insert merge")
+_QUERY_HEADS: Final = words_of("select with values table")
+_AFTER_QUERY: Final = words_of("union intersect except order limit offset fetch for")
+_BEFORE_HEAD: Final = words_of("as explain analyze analyse verbose )")
 _JOIN_WORDS: Final = {
     b"join": JoinKind.INNER, b"inner": JoinKind.INNER, b"left": JoinKind.LEFT, b"right": JoinKind.RIGHT,
     b"full": JoinKind.FULL, b"cross": JoinKind.CROSS, b"natural": JoinKind.INNER,
 }  # fmt: skip
-_JOIN_NOISE: Final = _words("join outer inner left right full")
-
-
-class OutlineError(ValueError):
-    """The tokens do not go together as expected; nothing may be spliced by such an outline."""
-
-
-class Lexemes:
-    """The tokens of text[start:end] without gaps. `words`: lower case; a quoted name or string as its first byte.
-    `partner`: of each bracket the index of the other."""
-
-    __slots__ = ("ends", "partner", "starts", "text", "words")
-
-    def __init__(self, text: bytes, start: int, end: int) -> None:
-        self.text = text
-        self.starts: list[int] = []
-        self.ends: list[int] = []
-        self.words: list[bytes] = []
-        self.partner: dict[int, int] = {}
-        opened: list[int] = []
-        for kind, begin, stop in tokens(text[:end], start, rows=False):
-            if kind is Token.GAP:
-                continue
-            here = len(self.starts)
-            if kind is Token.OPEN:
-                opened.append(here)
-            elif kind is Token.CLOSE:
-                self._close(opened, here)
-            self.starts.append(begin)
-            self.ends.append(stop)
-            self.words.append(text[begin : begin + 1] if kind is Token.TEXT else text[begin:stop].lower())
-        if opened:
-            raise OutlineError("a bracket stays open")
-
-    def _close(self, opened: list[int], here: int) -> None:
-        if not opened:
-            raise OutlineError("a bracket closes nothing")
-        self.partner[here] = opened[-1]
-        self.partner[opened.pop()] = here
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    def at(self, offset: int) -> int:
-        """The index of the token that starts at `offset`."""
-        found = bisect_left(self.starts, offset)
-        if found == len(self.starts) or self.starts[found] != offset:
-            raise OutlineError("no token starts where the parser says a name does")
-        return found
-
-    def is_name(self, index: int) -> bool:
-        """A name that only looks like a keyword: after a dot."""
-        return index > 0 and self.words[index - 1] == b"."
-
-    def slice(self, first: int, last: int) -> str:
-        """The text from one token to another, both included."""
-        return self.text[self.starts[first] : self.ends[last]].decode()
+_JOIN_NOISE: Final = words_of("join outer inner left right full")
 
 
 @dataclass(slots=True)
@@ -99,17 +36,19 @@ class Condition:
 
 @dataclass(slots=True, eq=False)
 class Core:
-    """One SELECT, UPDATE, DELETE, INSERT, MERGE or ON CONFLICT. `sources_end`: the last token of its FROM clause, or of what stands
-    before a WHERE that is not there. `on`: MERGE's condition."""
+    """One SELECT, UPDATE, DELETE, INSERT, MERGE or ON CONFLICT. `sources_end`: the last token of its FROM clause, or of
+    what stands before a WHERE that is not there. `on`: MERGE's condition. `insert`: the INSERT that it is a part of.
+    `values`: each word VALUES of an INSERT or MERGE."""
 
     word: str
     head: int
-    end: int = -1
     sources_end: int = -1
     has_sources: bool = False
     where: Condition | None = None
     on: Condition | None = None
     sets: list[Assigned] = field(default_factory=list)
+    insert: Core | None = None
+    values: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -132,7 +71,7 @@ class Joined:
 
 @dataclass(slots=True, eq=False)
 class Leaf:
-    """One table in FROM. `first`: ONLY or the name; `last`: the name's last token, with `*` or `)`; `alias` and `sample`:
+    """One table in FROM. `first`: ONLY or the name; `last`: the name's last token, with `*` or `)`; `alias`, `sample`:
     their first and last tokens. `joins`: from the inside out, with whether the table stands on the right."""
 
     core: Core
@@ -184,6 +123,8 @@ class Outline:
         elif not (word in _HEADS and core is None and before in _BEFORE_HEAD):
             return core
         made = Core("conflict" if word == b"on" else word.decode(), i)
+        if core is not None:
+            made.insert = core if core.word == "insert" else core.insert
         self.cores.append(made)
         return made
 
@@ -208,11 +149,13 @@ class Outline:
     def _condition_or_set(self, i: int, end: int, core: Core) -> int:
         word = self.lexemes.words[i]
         if word == b"where" and core.where is None and (core.word != "conflict" or core.sets):
-            core.where = self._condition(i + 1, end, _ENDERS | {b"on"})
+            core.where = self._condition(i + 1, end, ENDERS | {b"on"})
             return i + 1
         if word == b"on" and core.word == "merge" and core.on is None:
             core.on = self._condition(i + 1, end, frozenset({b"when", b"returning"}))
             return i + 1
+        if word == b"values" and core.word in ("insert", "merge"):
+            core.values.append(i)
         if word == b"set" and (core.word == "update" or self.lexemes.words[i - 1] == b"update"):
             return self._set(i + 1, end, core)
         return i + 1
@@ -285,7 +228,7 @@ class Outline:
     def _join_condition(self, i: int, end: int, joined: Joined) -> int:
         word = self.lexemes.words[i] if i < end else b""
         if word == b"on":
-            joined.on = self._condition(i + 1, end, _ENDERS, join=True)
+            joined.on = self._condition(i + 1, end, ENDERS, join=True)
             return joined.on.last + 1
         if word != b"using" or i + 1 >= end or self.lexemes.words[i + 1] != b"(":
             raise OutlineError("a join has no condition")
@@ -345,7 +288,7 @@ class Outline:
     def _stops(self, i: int, end: int) -> bool:
         if i and self.lexemes.words[i - 1] == b"rows" and self.lexemes.words[i] == b"from":
             return False
-        return self._ends(i, end, _ENDERS | {b"set"}, join=True)
+        return self._ends(i, end, ENDERS | {b"set"}, join=True)
 
     def _leaf(self, i: int, end: int, core: Core) -> Leaf | None:
         """A table's name with ONLY and `*`; None for a function."""
@@ -404,7 +347,7 @@ class Outline:
     def _assignment_ends(self, i: int, end: int) -> bool:
         if self.lexemes.words[i] == b"from" and not self.lexemes.is_name(i):
             return self.lexemes.words[i - 1] != b"distinct"
-        return self.lexemes.words[i] == b"," or self._ends(i, end, _ENDERS | {b"when"})
+        return self.lexemes.words[i] == b"," or self._ends(i, end, ENDERS | {b"when"})
 
     def _assigned_name(self, i: int, end: int) -> tuple[str, int]:
         name = identifier(self.lexemes.slice(i, i))
@@ -423,13 +366,3 @@ class Outline:
                 self._level(i + 1, self.lexemes.partner[i])
                 i = self.lexemes.partner[i]
             i += 1
-
-
-_LOWER: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
-
-
-def identifier(written: str) -> str:
-    """A name as the server folds it."""
-    if written.startswith('"'):
-        return written[1:-1].replace('""', '"')
-    return written.translate(_LOWER)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 from rules.postgres import total_functions as total
@@ -211,3 +212,11 @@ def _types(node: Any) -> Iterator[int]:
 def quoted(name: str) -> str:
     """The identifier as SQL writes it."""
     return f'"{name.replace(chr(34), chr(34) * 2)}"'
+
+
+@lru_cache(maxsize=4096)
+def condition_of(text: str) -> Expression:
+    """A rendered condition as the parser reads it. Raises Refused, which no predicate that was read before does."""
+    raw = _HEAD + text.encode()
+    (statement,) = parse_tree(raw)
+    return Reader(raw).expression(statement["stmt"]["SelectStmt"]["whereClause"])
