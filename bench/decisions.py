@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.harness import arguments, median, percentile, save, share_one_processor, show
-from bench.psql_scripts import texts
+from dbgate.psql_scripts import texts
 from rules.book import load
 from rules.cache import MOST_BYTES, Cache, Memory, weight
 from rules.decision import Decision, Mask, Refusal, Verdict

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.oracle import Name, NotSql, Reading, readings
-from bench.psql_scripts import texts
+from dbgate.psql_scripts import texts
 from rules.postgres import read
 from rules.tree import Access, Call, CommonTable, Delete, Insert, Merge, Relation, Statement, Unparsable, Update
 

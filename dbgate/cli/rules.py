@@ -1,64 +1,71 @@
-"""`dbgate rules`: check rule files, explain a decision, run rule tests. None of them changes anything anywhere."""
+"""`dbgate rules`: check rule files, explain a decision, run rule tests, compare. They change nothing anywhere."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
-from rules.book import Problem, Rulebook, Severity, check, load
-from rules.catalog import Catalog
+from dbgate.cli.rule_files import (
+    PLANNING_KEY,
+    RuleFile,
+    catalog_of,
+    has_errors,
+    parse_ddl,
+    print_problems,
+    rulebook_of,
+    rules_of,
+    search_path_of,
+    sources,
+    with_database,
+)
+from dbgate.cli.rules_diff import diff_command
+from dbgate.packs import PREFIX, packs
+from rules.book import check, load
+from rules.book.schema import rule_file_schema
 from rules.explain import as_data, explain, lines
 from rules.policy import Policy
 from rules.testing import Outcome, Suite, read_suite, run
 
-#: only so that `hash` masks can be planned here; no value is masked by these commands
-_PLANNING_KEY = b"no value is masked here"
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _TEST_SUFFIXES = (".test.yaml", ".test.yml")
-
-_config = click.option("--config", type=_FILE, help="dbgate.yaml: where the live database is.")
-_database = click.option("--database", help="Which of the settings' databases; needed only when there are several.")
-_schema = click.option("--schema", type=_FILE, help="DDL that stands for the database: no server is asked.")
 
 
 @click.group()
 def rules() -> None:
-    """Check, explain and test rule files."""
+    """Check, explain, test and compare rule files."""
+
+
+rules.add_command(diff_command)
 
 
 @rules.command("check")
-@click.argument("files", nargs=-1, type=_FILE)
-@_config
-@_database
-@_schema
+@click.argument("files", nargs=-1, type=RuleFile())
+@with_database
 def check_command(files: tuple[Path, ...], config: Path | None, database: str | None, schema: Path | None) -> None:
     """Name every problem of the rule FILES (merged into one rulebook), each with its place and its mend.
 
     With --config or --schema also the tables, columns and functions that do not exist, and masks that do not fit
     their column's type. Without FILES, those that the settings name for the database."""
-    paths = files or _rules_of(config, database)
-    loaded = load(_sources(paths))
+    paths = files or rules_of(config, database)
+    loaded = load(sources(paths))
     problems = loaded.problems
     if loaded.rulebook is not None and (config or schema):
-        problems += check(loaded.rulebook, _catalog(config, database, schema))
-    _print_problems(problems)
-    if loaded.rulebook is None or _errors(problems):
+        problems += check(loaded.rulebook, catalog_of(config, database, schema))
+    print_problems(problems)
+    if loaded.rulebook is None or has_errors(problems):
         sys.exit(1)
     click.echo(f"{len(loaded.rulebook.rules)} rules in {len(paths)} file{'s' * (len(paths) > 1)}: no problem")
 
 
 @rules.command("explain")
 @click.option("--role", required=True, help="The role that asks.")
-@click.option("--rules", "files", multiple=True, type=_FILE, help="A rule file; may be given several times.")
+@click.option("--rules", "files", multiple=True, type=RuleFile(), help="A rule file or pack:NAME; may be repeated.")
 @click.option("--search-path", default="public", show_default=True, help="Schemas, separated by commas.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@_config
-@_database
-@_schema
+@with_database
 @click.argument("sql")
 def explain_command(
     role: str,
@@ -71,10 +78,9 @@ def explain_command(
     sql: str,
 ) -> None:
     """Show how the gate reads SQL, and each rule's part in the decision. Exit code 1: refused."""
-    rulebook = _rulebook(files or _rules_of(config, database))
-    policy = Policy(rulebook, _catalog(config, database, schema), _PLANNING_KEY)
-    path = tuple(part.strip() for part in search_path.split(",") if part.strip())
-    found = explain(policy.context(role, database or "", role, path), sql)
+    rulebook = rulebook_of(files or rules_of(config, database))
+    policy = Policy(rulebook, catalog_of(config, database, schema), PLANNING_KEY)
+    found = explain(policy.context(role, database or "", role, search_path_of(search_path)), sql)
     if as_json:
         click.echo(json.dumps([as_data(each) for each in found], indent=2, ensure_ascii=False))
     else:
@@ -96,6 +102,20 @@ def test_command(paths: tuple[Path, ...], verbose: bool) -> None:
     sys.exit(bool(failed or broken))
 
 
+@rules.command("packs")
+def packs_command() -> None:
+    """List the rule packs that come with dbgate: name in the settings, what it is for, file."""
+    for name, file in packs().items():
+        purpose = file.read_text("utf-8").splitlines()[0].removeprefix("# ")
+        click.echo(f"{PREFIX}{name}\n    {purpose}\n    {file}")
+
+
+@rules.command("schema")
+def schema_command() -> None:
+    """Print the JSON Schema of the rule file, for editors that complete and check as one types."""
+    click.echo(json.dumps(rule_file_schema(), indent=2))
+
+
 # ---------------------------------------------------------------- rule tests
 
 
@@ -111,7 +131,7 @@ def _run_file(file: Path, verbose: bool) -> tuple[int, int, int]:
     """How many cases passed and failed, and 1 when the file could not run."""
     suite, problems = read_suite(str(file), file.read_bytes())
     if suite is None:
-        _print_problems(problems)
+        print_problems(problems)
         return 0, 0, 1
     policy = _suite_policy(file, suite)
     if policy is None:
@@ -131,12 +151,12 @@ def _suite_policy(file: Path, suite: Suite) -> Policy | None:
     if missing:
         click.echo(f"{file}:1:1  {missing[0]} does not exist", err=True)
         return None
-    loaded = load(_sources(paths))
-    _print_problems(loaded.problems)
+    loaded = load(sources(paths))
+    print_problems(loaded.problems)
     if loaded.rulebook is None:
         return None
-    catalog = _parse_ddl(str(file), schema_file.read_text("utf-8") if suite.schema_file else suite.schema)
-    return Policy(loaded.rulebook, catalog, _PLANNING_KEY)
+    catalog = parse_ddl(str(file), schema_file.read_text("utf-8") if suite.schema_file else suite.schema)
+    return Policy(loaded.rulebook, catalog, PLANNING_KEY)
 
 
 def _rules_beside(file: Path) -> Path:
@@ -153,54 +173,3 @@ def _outcome_line(outcome: Outcome) -> str:
         return f"{case.place}  ok  {case.name}"
     why = f"  ({outcome.why})" if outcome.why else ""
     return f"{case.place}  FAILED  {case.name}: expected {case.expected}, got {outcome.actual}{why}"
-
-
-# ---------------------------------------------------------------- files and catalogs
-
-
-def _sources(paths: Sequence[Path]) -> dict[str, bytes]:
-    return {str(path): path.read_bytes() for path in paths}
-
-
-def _rulebook(paths: Sequence[Path]) -> Rulebook:
-    loaded = load(_sources(paths))
-    _print_problems(loaded.problems)
-    if loaded.rulebook is None:
-        sys.exit(1)
-    return loaded.rulebook
-
-
-def _print_problems(problems: Iterable[Problem]) -> None:
-    for problem in problems:
-        click.echo(str(problem), err=True)
-
-
-def _errors(problems: Iterable[Problem]) -> bool:
-    return any(problem.severity is Severity.ERROR for problem in problems)
-
-
-def _rules_of(config: Path | None, database: str | None) -> tuple[Path, ...]:
-    if config is None:
-        raise click.UsageError("name the rule files, or the settings with --config")
-    from dbgate.cli.live import chosen_database
-
-    return chosen_database(config, database).rules
-
-
-def _catalog(config: Path | None, database: str | None, schema: Path | None) -> Catalog:
-    if schema is not None:
-        return _parse_ddl(str(schema), schema.read_text("utf-8"))
-    if config is None:
-        raise click.UsageError("say what the database holds: --schema ddl.sql, or --config dbgate.yaml")
-    from dbgate.cli.live import live_catalog
-
-    return live_catalog(config, database)
-
-
-def _parse_ddl(name: str, text: str) -> Catalog:
-    from rules.postgres.ddl import catalog_from_ddl
-
-    try:
-        return catalog_from_ddl(text)
-    except ValueError as fault:
-        raise click.ClickException(f"{name}: {fault}") from fault

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from dbgate.packs import UnknownPack, rule_path
 from dbgate.settings.model import (
     Audit,
     Authentication,
@@ -150,8 +151,16 @@ def _database(report: Report, root: Node, name: str, value: Any) -> Database:
         node.missing("upstream", "write upstream: {host: ..., user: ...}")
     rules = node.texts("rules", required="write rules: [rules/shop.yaml]; without rules nothing is allowed")
     upstream = _upstream(node.child("upstream", _KEYS["upstream"]), name, node.has("upstream"))
-    paths = tuple(report.path(rule) for rule in rules)
-    return Database(name, upstream, paths, node.parsed("refresh", 30.0, parse_duration))
+    return Database(name, upstream, _rule_paths(node, rules), node.parsed("refresh", 30.0, parse_duration))
+
+
+def _rule_paths(node: Node, rules: tuple[str, ...]) -> tuple[Path, ...]:
+    """Files relative to the settings, and packs by name."""
+    try:
+        return tuple(rule_path(rule, node.report.path) for rule in rules)
+    except UnknownPack as fault:
+        node.wrong("rules", "names a pack that is not there", why=str(fault))
+        return ()
 
 
 def _upstream(node: Node, database: str, complain: bool) -> Upstream:

@@ -17,7 +17,7 @@ from rules.matching import ColumnPattern, NamePattern, is_system_schema
 
 KnownFunction = Callable[[str, str], bool]
 _MOST_NAMED = 5
-_NO_COLUMN: Final = ": no column matches "
+_MATCHES: Final = " matches "
 _Typed: TypeAlias = tuple[ColumnId, Column, str]  # and the type that the column's rests on
 
 
@@ -32,19 +32,19 @@ def check(rulebook: Rulebook, catalog: Catalog, is_built_in: KnownFunction | Non
 
 def _gathered(found: set[Problem]) -> Iterator[Problem]:
     """A list of globs is written for many databases, few of which have columns for all: its warnings are one."""
-    lists: dict[tuple[str, int, int, str], list[Problem]] = {}
+    lists: dict[tuple[str, int, str], list[Problem]] = {}
     for problem in sorted(found, key=lambda p: (p.file, p.line, p.column, p.what)):
-        head, _, name = problem.what.partition(_NO_COLUMN)
+        head, _, name = problem.what.partition(_MATCHES)
         if name and problem.severity is Severity.WARNING:
-            lists.setdefault((problem.file, problem.line, problem.column, head), []).append(problem)
+            lists.setdefault((problem.file, problem.line, head), []).append(problem)
         else:
             yield problem
     for (*_, head), problems in lists.items():
-        names = [problem.what.partition(_NO_COLUMN)[2] for problem in problems]
+        names = [problem.what.partition(_MATCHES)[2] for problem in problems]
         yield (
             problems[0]
             if len(names) == 1
-            else replace(problems[0], what=f"{head}{_NO_COLUMN}{_listed(names)}", why="globs of one list", mend="")
+            else replace(problems[0], what=f"{head}{_MATCHES}{_listed(names)}", why="globs of one list", mend="")
         )
 
 
@@ -93,7 +93,7 @@ def _check_column(rule: Rule, pattern: ColumnPattern, catalog: Catalog) -> Itera
     if _unseen(pattern.table, catalog):
         return
     relations = _relations(pattern.table, catalog)
-    what = f'rule "{rule.id}"{_NO_COLUMN}"{pattern.text}"'
+    what = f'rule "{rule.id}": no column matches "{pattern.text}"'
     if not relations:
         mend = _near(pattern.table.name.text, (r.name for r in catalog.relations))
         yield _problem(rule, pattern.text, what, "there is no such table", mend, pattern.exact)

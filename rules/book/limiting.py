@@ -23,11 +23,11 @@ WINDOWS: Final = {"hour": HOUR, "day": DAY}
 _COUNT: Final = re.compile(r"[1-9][0-9]{0,15}")
 _SIZE: Final = re.compile(r"([1-9][0-9]{0,15}) ?(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?")
 _TIME: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?(ms|s|min|m|h|d)")
-_BYTES: Final = {
+BYTES: Final = {
     "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
 }  # fmt: skip
-_MILLISECONDS: Final = {
+MILLISECONDS: Final = {
     "ms": 1, "s": 1000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000,
 }  # fmt: skip
 
@@ -81,7 +81,7 @@ def _count_up_to(largest: int) -> Callable[[Node, Report, str], int]:
 
 def _size(node: Node, report: Report, what: str) -> int:
     match = _SIZE.fullmatch(_text(node))
-    size = int(match[1]) * _BYTES[match[2] or "B"] if match else 0
+    size = int(match[1]) * BYTES[match[2] or "B"] if match else 0
     if 0 < size <= LARGEST:
         return size
     report.add(node, f"{what} is no size from 1B to {LARGEST}B", mend=_SIZE_MEND)
@@ -90,10 +90,10 @@ def _size(node: Node, report: Report, what: str) -> int:
 
 def _time(node: Node, report: Report, what: str) -> int:
     match = _TIME.fullmatch(_text(node))
-    time = float(match[1]) * _MILLISECONDS[match[2]] if match else 0
+    time = float(match[1]) * MILLISECONDS[match[2]] if match else 0
     if 1 <= time <= LONGEST_TIME:
         return int(time)
-    report.add(node, f"{what} is no time from 1ms to {LONGEST_TIME // _MILLISECONDS['d']}d", mend=_TIME_MEND)
+    report.add(node, f"{what} is no time from 1ms to {LONGEST_TIME // MILLISECONDS['d']}d", mend=_TIME_MEND)
     return 1
 
 
@@ -103,7 +103,7 @@ def _window(node: Node, report: Report, what: str) -> int:
     if word in WINDOWS:
         return WINDOWS[word]
     match = _TIME.fullmatch(word)
-    seconds = float(match[1]) * _MILLISECONDS[match[2]] / 1000 if match else 0
+    seconds = float(match[1]) * MILLISECONDS[match[2]] / 1000 if match else 0
     if seconds == int(seconds) and SHORTEST_WINDOW <= seconds <= LONGEST_WINDOW:
         return int(seconds)
     why = f"from {SHORTEST_WINDOW}s to {LONGEST_WINDOW // DAY}d"

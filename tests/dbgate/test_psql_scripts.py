@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.psql_scripts import texts
+from dbgate.psql_scripts import texts
 
 
 def first(script: str) -> list[str]:
