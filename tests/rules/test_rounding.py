@@ -26,8 +26,8 @@ def test_the_nearest_multiple_that_the_type_has(value: int, step: int) -> None:
     limit = 2**63 - 1
     rounded = round_integer(value, step, limit)
     assert rounded % step == 0
-    assert abs(rounded) <= limit
-    assert abs(rounded - value) <= step / 2 or abs(rounded) + step > limit
+    assert -limit - 1 <= rounded <= limit
+    assert 2 * abs(rounded - value) <= step or abs(rounded) + step > limit
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False), STEPS)
