@@ -209,7 +209,10 @@ class _Work:
         if found.problem is not None or found.missing:
             why = "" if found.problem is None else f": {found.problem.reason}"
             raise NotSpliced(None, f"the filtered table must be read through a sub-select here{why}", MEND)
-        if _names(found) != _names(self.facts) or self._stored_tables(found) != self._stored_tables(self.facts):
+        gone = self._stored_tables(self.facts) - self._stored_tables(found)
+        more = self._stored_tables(found) - self._stored_tables(self.facts)
+        locked = self.facts.kind == "select" and all(access is Access.UPDATE for _, access in gone)  # now in a sub-select
+        if _names(found) != _names(self.facts) or more or (gone and not locked):
             raise UnprovenError("the result does something else")
 
     def _stored_tables(self, facts: Facts) -> set[tuple[tuple[str, str], Access]]:

@@ -1,0 +1,137 @@
+"""Row filters against a real server: what a spliced text gives on the whole database is what the client's own text
+gives on one that holds only the visible rows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import pq
+
+from dbgate.catalog.postgres import Row, read_catalog
+from rules.book import check, load
+from rules.policy import Policy, PolicyContext
+from tests.live.filter_world import HIDE, ROWS, RULES, SCHEMA, Maker
+from tests.live.servers import NoServerError, start_postgres
+
+pytestmark = pytest.mark.live
+
+SEEDS = range(120)
+TABLES = ("customers", "orders", "animals", "events", "products", "empty_log")
+
+
+@pytest.fixture(scope="module")
+def databases() -> Iterator[tuple[psycopg.Connection[Any], psycopg.Connection[Any]]]:
+    """The whole database, and the one that holds only what may be seen."""
+    try:
+        with start_postgres() as server:
+            for name in ("whole", "visible"):
+                server.run(f"CREATE DATABASE {name}")
+            with server.connect("whole") as whole, server.connect("visible") as visible:
+                for connection in (whole, visible):
+                    connection.execute(SCHEMA)  # type: ignore[arg-type]
+                    connection.execute(ROWS)  # type: ignore[arg-type]
+                visible.execute(HIDE)  # type: ignore[arg-type]
+                yield whole, visible
+    except NoServerError as trouble:
+        pytest.skip(str(trouble))
+
+
+@pytest.fixture(scope="module")
+def context(databases: tuple[psycopg.Connection[Any], psycopg.Connection[Any]]) -> PolicyContext:
+    async def query(sql: str) -> list[Row]:
+        found = databases[0].pgconn.exec_(sql.encode())
+        assert not found.error_message, found.error_message
+        return rows(found)
+
+    catalog = asyncio.run(read_catalog(query))
+    loaded = load({"rules.yaml": RULES})
+    assert loaded.rulebook is not None, loaded.problems
+    assert not check(loaded.rulebook, catalog)
+    return Policy(loaded.rulebook, catalog).context("agent", "whole", "agent", ("public",))
+
+
+def rows(result: pq.abc.PGresult) -> list[Row]:
+    cells = ([result.get_value(row, i) for i in range(result.nfields)] for row in range(result.ntuples))
+    return [tuple(None if c is None else c.decode() for c in row) for row in cells]
+
+
+def outcome(connection: psycopg.Connection[Any], text: bytes, state: bytes) -> tuple[object, ...]:
+    """The rows in any order, the tag and SQLSTATE, and the tables afterwards; nothing is kept."""
+    connection.pgconn.exec_(b"BEGIN")
+    result = connection.pgconn.exec_(text)
+    failed = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
+    after = connection.pgconn.exec_(state) if not failed else None
+    connection.pgconn.exec_(b"ROLLBACK")
+    return (
+        failed,
+        [] if failed else sorted(rows(result), key=repr),
+        b"" if failed else result.command_status,
+        None if after is None else rows(after),
+    )
+
+
+def state_query(where: dict[str, str]) -> bytes:
+    parts = (f"SELECT '{t}' AS t, r::text AS row FROM {t} AS r WHERE {where.get(t, 'true')}" for t in TABLES)
+    return (" UNION ALL ".join(parts) + " ORDER BY 1, 2").encode()
+
+
+VISIBLE = {
+    "customers": "country = 'US' OR owner = 'agent'",
+    "orders": "total < 100",
+    "animals": "name <> 'hidden'",
+    "events": "name NOT IN ('hidden', 'other') AND id > 0",
+}
+HIDDEN = {t: f"({w}) IS NOT true" for t, w in VISIBLE.items()} | {"products": "false", "empty_log": "false"}
+
+
+def compared(
+    databases: tuple[psycopg.Connection[Any], psycopg.Connection[Any]], context: PolicyContext, sql: str
+) -> str:
+    """`same`, or why there was nothing to compare."""
+    (decision,) = context.decide(sql.encode())
+    assert context.failures == 0, context.last_failure
+    if decision.refusal is not None:
+        failed = outcome(databases[1], sql.encode(), b"SELECT 1")[0]
+        return f"error {failed}" if failed else f"refused: {decision.refusal.detail}"
+    sent = sql.encode() if decision.rewrite is None else decision.rewrite.apply(sql.encode())
+    whole, visible = databases
+    state = state_query(VISIBLE)
+    wanted, found = outcome(visible, sql.encode(), state), outcome(whole, sent, state)
+    assert found == wanted, f"\n{sql}\n{sent.decode()}"
+    return "same" if not wanted[0] else f"error {wanted[0]}"
+
+
+@pytest.mark.parametrize("trap", [False, True], ids=["plain", "traps"])
+def test_queries_see_the_visible_rows(databases: Any, context: PolicyContext, trap: bool) -> None:
+    outcomes: dict[str, int] = {}
+    for seed in SEEDS:
+        sql, _ = Maker(seed, trap).query([], 3)
+        found = compared(databases, context, sql)
+        outcomes[found] = outcomes.get(found, 0) + 1
+    assert outcomes.pop("same") > len(SEEDS) * 0.9, outcomes
+    assert not any(word.startswith("refused") for word in outcomes), outcomes
+
+
+@pytest.mark.parametrize("trap", [False, True], ids=["plain", "traps"])
+def test_writes_reach_the_visible_rows(databases: Any, context: PolicyContext, trap: bool) -> None:
+    outcomes: dict[str, int] = {}
+    hidden = state_query(HIDDEN)
+    for seed in SEEDS:
+        sql = Maker(seed, trap).write()
+        found = compared(databases, context, sql)
+        outcomes[found] = outcomes.get(found, 0) + 1
+        _hidden_rows_stay(databases[0], context, sql, hidden)
+    assert outcomes.pop("same") > len(SEEDS) * 0.7, outcomes
+    assert not any(word.startswith("refused") for word in outcomes), outcomes
+
+
+def _hidden_rows_stay(whole: psycopg.Connection[Any], context: PolicyContext, sql: str, hidden: bytes) -> None:
+    (decision,) = context.decide(sql.encode())
+    if decision.rewrite is not None:
+        before = rows(whole.pgconn.exec_(hidden))
+        after = outcome(whole, decision.rewrite.apply(sql.encode()), hidden)[-1]
+        assert after in (None, before), sql
