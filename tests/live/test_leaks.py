@@ -35,7 +35,7 @@ def attempts(name: str) -> dict[str, Attempt]:
     """The lines of a data file by `category-number`."""
     found: dict[str, Attempt] = {}
     for category, text in YAML(typ="safe").load(Path(__file__).with_name(name)).items():
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(worlds.guesses(text).splitlines(), 1):
             text_of_steps, _, words = line.partition(" :: ")
             steps = tuple(step.strip() for step in text_of_steps.split(" ;; "))
             parameters = tuple(words.split(" | ")) if words else ()
