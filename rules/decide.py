@@ -87,6 +87,7 @@ def decide(facts: Facts, view: RoleView) -> Decision:
         changes_own=own,
         calls_user=calls_user(facts, view),
         sensitive=view.sensitive.width(facts),
+        writes=any(use.access is not Access.SELECT for use in facts.tables),
         copy=copy_out(facts, masks, view),
         start=facts.start,
         end=facts.end,

@@ -100,6 +100,7 @@ class Decision:
     session's own. `rewrite`: what to splice into the text before it is sent on.
     `copy`: what masks the rows of a COPY ... TO STDOUT, where `masks` do.
     `sensitive`: how many output columns derive from a column under any label or mask.
+    `writes`: it reaches some table in another way than by reading it.
     `calls_user`: it runs code that the gate has not read, which can move the search path or open cursors."""
 
     verdict: Verdict
@@ -123,6 +124,7 @@ class Decision:
     changes_own: bool = False
     calls_user: bool = False
     sensitive: int = 0
+    writes: bool = False
     rewrite: Rewrite | None = None
     copy: CopyOut | None = None
     start: int = 0

@@ -7,7 +7,7 @@ strictest figure holds; budgets of jobs are kept apart by their window, since ea
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -151,14 +151,19 @@ _MENDS: Final = {
 }
 
 
-def too_big(bound: Bound, sent: int, *, done: bool = False) -> Refusal:
+def too_big(bound: Bound, sent: int) -> Refusal:
     """The end of a result that is larger than one statement's may be. `sent`: what the client has got of it."""
-    told = f"the result has more, and {sent} {COUNTED[bound.figure]} of it were sent" + (DONE if done else "")
+    told = f"the result has more, and {sent} {COUNTED[bound.figure]} of it were sent"
     hint = bound.rule.instead or _MENDS[bound.figure].format(amount=bound.amount)
     return Refusal(bound.rule.id, ENDED, _detail(bound, told), hint, TOO_BIG)
 
 
-DONE: Final = "; the statement itself had come to its end, and what it wrote stays"
+DONE: Final = "; the statement itself had come to its end by then"
+
+
+def after_all(refusal: Refusal) -> Refusal:
+    """The same, told of a statement that could not be stopped any more: what it did outside a transaction stays."""
+    return replace(refusal, detail=refusal.detail + DONE)
 
 
 def too_long(bound: Bound) -> Refusal:
@@ -167,7 +172,7 @@ def too_long(bound: Bound) -> Refusal:
     return Refusal(bound.rule.id, ENDED, _detail(bound, "it was still running then"), hint, CANCELED)
 
 
-def used_up(bound: Bound, used: int, resets: str, *, began: bool, done: bool = False) -> Refusal:
+def used_up(bound: Bound, used: int, resets: str, *, began: bool) -> Refusal:
     """A job's budget. `used`: so far in this window; `resets`: UTC time; `began`: the statement was under way."""
     left = max(bound.amount - used, 0)
     told = f"{used} of {bound.amount} {COUNTED[bound.figure]} are used and {left} left; the budget resets at {resets}"
@@ -175,7 +180,7 @@ def used_up(bound: Bound, used: int, resets: str, *, began: bool, done: bool = F
         f"ask for at most {left} {COUNTED[bound.figure]}, or go on after {resets}" if left else f"go on after {resets}"
     )
     message = ENDED if began else REFUSED
-    return Refusal(bound.rule.id, message, _detail(bound, told + (DONE if done else "")), hint, USED_UP)
+    return Refusal(bound.rule.id, message, _detail(bound, told), hint, USED_UP)
 
 
 def too_often(bound: Bound, wait: float) -> Refusal:

@@ -85,6 +85,8 @@ class StatementFinished(Event):
     masked_cells: int = 0
     sqlstate: str = ""  # empty: success; "unknown" when the gate never saw the end
     command_tag: str = ""
+    limit: str = ""  # the rule that ended it
+    observed: tuple[str, ...] = ()  # limits in mode observe that would have ended it
 
 
 @dataclass(slots=True, kw_only=True)

@@ -72,6 +72,8 @@ RESULTS = """
     masked_cells Int64,
     sqlstate LowCardinality(String),
     command_tag LowCardinality(String),
+    `limit` LowCardinality(String),
+    observed Array(LowCardinality(String)),
     INDEX by_statement statement_id TYPE bloom_filter GRANULARITY 4,"""
 
 POLICY = """
@@ -136,6 +138,7 @@ VIEWS = (
         if(finished, r.rows, NULL) AS rows, if(finished, r.bytes, NULL) AS bytes,
         if(finished, r.milliseconds, NULL) AS milliseconds, if(finished, r.masked_cells, NULL) AS masked_cells,
         if(finished, toString(r.sqlstate), NULL) AS sqlstate, r.command_tag AS command_tag,
+        r.`limit` AS ended_by, r.observed AS end_observed,
         d.rulebook AS rulebook, d.id AS id
     FROM {database}.statements AS d FINAL
     ANY LEFT JOIN (SELECT * FROM {database}.results FINAL) AS r
@@ -157,7 +160,14 @@ VIEWS = (
     """CREATE OR REPLACE VIEW {database}.refusals AS
     SELECT time, arrayJoin(if(empty(rules), [''], rules)) AS rule, reason, identity, role, job, session, `database`,
         kind, tables, statement_id, statement
-    FROM {database}.statements FINAL WHERE verdict = 'refuse'""",
+    FROM {database}.statements FINAL WHERE verdict = 'refuse'
+    UNION ALL
+    SELECT r.time AS time, r.`limit` AS rule, 'ended on its way' AS reason, d.identity AS identity, d.role AS role,
+        d.job AS job, d.session AS session, d.`database` AS `database`, d.kind AS kind, d.tables AS tables,
+        d.statement_id AS statement_id, d.statement AS statement
+    FROM (SELECT * FROM {database}.results FINAL WHERE `limit` != '') AS r
+    ANY LEFT JOIN (SELECT * FROM {database}.statements FINAL) AS d
+        ON d.statement_id = r.statement_id AND d.session = r.session""",
     """CREATE OR REPLACE VIEW {database}.masked_cells_by_day AS
     SELECT toDate(time) AS day, identity, role, `database`, sum(masked_cells) AS masked_cells, count() AS statements
     FROM {database}.results FINAL GROUP BY day, identity, role, `database`""",
@@ -195,7 +205,16 @@ VERSIONS = (
     ENGINE = ReplacingMergeTree ORDER BY version""",
 )
 
-MIGRATIONS = (Migration(1, (*(_create(table, columns) for table, columns in TABLES.items()), *VIEWS)),)
+LIMITS = (
+    "ALTER TABLE {database}.results ADD COLUMN IF NOT EXISTS `limit` LowCardinality(String)",
+    "ALTER TABLE {database}.results ADD COLUMN IF NOT EXISTS observed Array(LowCardinality(String))",
+    *VIEWS,
+)
+
+MIGRATIONS = (
+    Migration(1, (*(_create(table, columns) for table, columns in TABLES.items()), *VIEWS)),
+    Migration(2, LIMITS),
+)
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 

@@ -25,6 +25,7 @@ COUNTERS = {
     "statement_errors": ("statement_errors", "statements that ended with an error"),
     "witness_mismatches": ("witness_mismatches", "output columns with an origin that was not foreseen"),
     "audit_holds": ("audit_holds", "times a session waited for the audit log"),
+    "limits_reached": ("limits_reached", "statements that a limit refused or ended"),
     "gate_errors": ("gate_errors", "faults of the gate itself"),
 }
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dbgate.audit.events import Event, StatementDecided, StatementFinished, WitnessMismatch
+from rules.limits import REFUSED as LIMIT_REFUSED
 
 
 @dataclass(slots=True)
@@ -27,6 +28,7 @@ class Counters:
     witness_mismatches: int = 0
     audit_holds: int = 0
     gate_errors: int = 0
+    limits_reached: int = 0
     decided: Counter[tuple[str, str]] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
 
@@ -45,12 +47,14 @@ class Counters:
 
 def _decided(counters: Counters, event: Any) -> None:
     counters.decided[(event.verdict, event.kind)] += 1
+    counters.limits_reached += event.reason.startswith(LIMIT_REFUSED)
 
 
 def _finished(counters: Counters, event: Any) -> None:
     counters.rows += event.rows
     counters.masked_cells += event.masked_cells
     counters.statement_errors += bool(event.sqlstate)
+    counters.limits_reached += bool(event.limit)
 
 
 def _mismatch(counters: Counters, _event: Any) -> None:

@@ -21,15 +21,20 @@ from typing import Any, Protocol
 from dbgate.audit.events import Event
 from dbgate.audit.log import AuditUnavailable
 from dbgate.net.counters import Counters
-from dbgate.net.flow import AUDIT_HOLDS, FAIRNESS, PEER_FULL, SESSION_HOLDS, Flow
-from dbgate.session.outcome import CatalogChanged, CloseSession, DecideElsewhere, Outcome, RefreshCatalog
+from dbgate.net.flow import AUDIT_HOLDS, FAIRNESS, PEER_FULL, SESSION_HOLDS, Flow, close_soon
+from dbgate.session.outcome import (
+    CancelStatement,
+    CatalogChanged,
+    CloseSession,
+    DecideElsewhere,
+    Outcome,
+    RefreshCatalog,
+)
 
 log = logging.getLogger("dbgate.net")
 
 #: bytes read from an upstream at once: bounds how long one session keeps the loop
 READ_SIZE = 64 * 1024
-#: seconds that a closed connection may take to flush its last bytes to a slow peer
-FLUSH_TIME = 10.0
 
 
 class Session(Protocol):
@@ -44,6 +49,7 @@ class Session(Protocol):
     def policy_changed(self, policy: Any, now: int) -> Outcome: ...
     def catalog_unavailable(self, reason: str, now: int) -> Outcome: ...
     def decided(self, decisions: Any, now: int) -> Outcome: ...
+    def cancelled(self, certain: bool, now: int) -> Outcome: ...
     def terminate(self, sqlstate: str, message: str, now: int) -> Outcome: ...
     def upstream_lost(self, reason: str, now: int) -> Outcome: ...
     def ended(self, reason: str, now: int) -> Outcome: ...
@@ -83,11 +89,12 @@ class Phase(Enum):
 
 
 class Driver:
-    """Joins a client and an upstream transport through a session. `label`: the session's id, for the log.
-    `closed` is called once, at the very end."""
+    """Joins a client and an upstream transport through a session. `label`: the session's id, for the log. `cancel`:
+    cancels what the upstream runs, then calls `cancelled`. `closed` is called once, at the very end."""
 
     __slots__ = (
         "_backlog",
+        "_cancel",
         "_client_flow",
         "_clock",
         "_closed",
@@ -116,9 +123,11 @@ class Driver:
         counters: Counters,
         database: Database,
         closed: Callable[[Driver], None],
+        cancel: Callable[[Driver], None],
     ) -> None:
         self.session, self.client, self.upstream, self.label = session, client, upstream, label
         self._recorder, self._counters, self._database, self._closed = recorder, counters, database, closed
+        self._cancel = cancel
         self._loop = asyncio.get_running_loop()
         self._clock = time.perf_counter_ns
         self._client_flow, self._upstream_flow = Flow(client), Flow(upstream)
@@ -171,6 +180,9 @@ class Driver:
 
     def decided(self, decisions: Any) -> None:
         self._input(self.session.decided, decisions)
+
+    def cancelled(self, certain: bool) -> None:
+        self._input(self.session.cancelled, certain)
 
     @property
     def closed(self) -> bool:
@@ -322,6 +334,9 @@ class Driver:
     def _decide_elsewhere(self, wish: DecideElsewhere) -> None:
         self._database.decide_elsewhere(wish, self)
 
+    def _cancel_statement(self, _wish: CancelStatement) -> None:
+        self._cancel(self)
+
     def _structure_changed(self, _wish: CatalogChanged) -> None:
         self._database.structure_changed()
 
@@ -332,6 +347,7 @@ class Driver:
 _WISHES: dict[type, Callable[[Driver, Any], None]] = {
     RefreshCatalog: Driver._refresh,
     DecideElsewhere: Driver._decide_elsewhere,
+    CancelStatement: Driver._cancel_statement,
     CatalogChanged: Driver._structure_changed,
     CloseSession: Driver._close,
 }
@@ -375,13 +391,6 @@ class UpstreamSide(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         self._driver.side_drained(client=False)
-
-
-def close_soon(transport: asyncio.Transport, flush_time: float = FLUSH_TIME) -> None:
-    """Close after the last bytes are out; abort a peer that doesn't take them, or doesn't answer TLS' goodbye."""
-    transport.close()
-    if transport.get_write_buffer_size() or transport.get_extra_info("ssl_object") is not None:
-        asyncio.get_running_loop().call_later(flush_time, transport.abort)
 
 
 def log_fault(what: str, fault: BaseException, session: str = "") -> None:

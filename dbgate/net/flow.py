@@ -34,3 +34,14 @@ class Flow:
         self.reasons &= ~reason
         if not self.reasons and not self.transport.is_closing():
             self.transport.resume_reading()
+
+
+#: seconds that a closed connection may take to flush its last bytes to a slow peer
+FLUSH_TIME = 10.0
+
+
+def close_soon(transport: asyncio.Transport, flush_time: float = FLUSH_TIME) -> None:
+    """Close after the last bytes are out; abort a peer that doesn't take them, or doesn't answer TLS' goodbye."""
+    transport.close()
+    if transport.get_write_buffer_size() or transport.get_extra_info("ssl_object") is not None:
+        asyncio.get_running_loop().call_later(flush_time, transport.abort)

@@ -22,6 +22,7 @@ from dbgate.net.counters import Counters
 from dbgate.net.driver import Driver, log_fault
 from dbgate.net.queries import QueryFailed, run_query
 from dbgate.net.recording import LogRecorder
+from dbgate.net.startup import with_time_limit
 from dbgate.net.upstream import UpstreamConnection, UpstreamUnavailable, connect, send_cancel
 from dbgate.session.postgres.login import SessionLogin
 from dbgate.settings.model import Upstream
@@ -190,7 +191,8 @@ class Gateway:
     async def _open_session(self, admission: Admission) -> None:
         database = self._database(admission)
         try:
-            upstream = await connect(database.upstream, admission.parameters)
+            parameters = with_time_limit(admission.parameters, database.policy.view(admission.account.role).limits)
+            upstream = await connect(database.upstream, parameters)
         except UpstreamUnavailable as fault:
             raise self._upstream_failed(fault, admission) from None
         try:
@@ -257,6 +259,7 @@ class Gateway:
             counters=self.counters,
             database=database,
             closed=closed,
+            cancel=lambda ended: self._start(self._cancel_for(ended, upstream)),
         )
         self._greet(admission, upstream, BackendKeyData(process_id, key))
         self._drivers.add(pair)
@@ -325,6 +328,12 @@ class Gateway:
         if upstream is not None:
             self.counters.cancels += 1
             await send_cancel(upstream)
+
+    async def _cancel_for(self, pair: Driver, upstream: UpstreamConnection) -> None:
+        """A session's own wish."""
+        certain = await send_cancel(upstream)
+        if not pair.closed:
+            pair.cancelled(certain)
 
     def cancel_received(self, process_id: int, key: bytes) -> None:
         """A request that another worker handed on."""

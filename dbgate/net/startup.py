@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from rules.limits import TIMEOUT, Limits, time_objection
 from rules.settings_policy import objection
 from rules.tree import Setting
 
@@ -32,6 +33,17 @@ def read_parameters(parameters: Mapping[str, str], options: str) -> dict[str, st
     for name, value in given.items():
         _check(name, value)
     return {name: value for name, value in given.items() if name not in _PINNED}
+
+
+def with_time_limit(parameters: Mapping[str, str], limits: Limits | None) -> Mapping[str, str]:
+    """The role's limit as the session's statement_timeout, unless the client has asked for a shorter one. RESET and
+    DISCARD ALL go back to what a session has begun with (manual, "SET")."""
+    if limits is None or limits.time is None:
+        return parameters
+    asked = parameters.get(TIMEOUT)
+    if asked is not None and time_objection(Setting(TIMEOUT, (asked,)), limits.time) is None:
+        return parameters
+    return {**parameters, TIMEOUT: str(limits.time.amount)}
 
 
 def _check(name: str, value: str) -> None:

@@ -208,17 +208,41 @@ def _unreachable(cause: str, *, refused: bool = False) -> UpstreamUnavailable:
     return UpstreamUnavailable(CONNECTION_FAILURE, message, cause, refused=refused)
 
 
-async def send_cancel(connection: UpstreamConnection) -> None:
+async def send_cancel(connection: UpstreamConnection) -> bool:
     """Asks the server to cancel what this connection does, in the same way that it was reached. The server closes
-    without an answer, so errors are of no use to anybody."""
-    upstream = connection.settings
+    without an answer, so errors are of no use to anybody. Returns whether it is certain that no cancel is still to
+    come: the server has closed, and with that sent the signal, or was never asked."""
+    sent = False
     with suppress(UpstreamUnavailable, ConnectionEnded, OSError, TimeoutError):
-        async with asyncio.timeout(upstream.connect_timeout):
-            stream = await _open(upstream)
+        async with asyncio.timeout(connection.settings.connect_timeout):
+            stream = await _open_for_cancel(connection)
             try:
-                if connection.tls and not await _secure(stream, upstream):
-                    return
-                stream.write(CancelRequest(connection.process_id, connection.secret_key).encode())
-                await stream.read()  # until the server has closed: only then the request is taken
+                sent = stream is not None
+                await _ask_and_wait(connection, stream)
+            except ConnectionEnded:
+                return True
             finally:
-                stream.transport.close()
+                if stream is not None:
+                    stream.transport.close()
+    return not sent
+
+
+async def _open_for_cancel(connection: UpstreamConnection) -> SetupStream | None:
+    """None when the server has no TLS any more."""
+    stream = await _open(connection.settings)
+    try:
+        if not connection.tls or await _secure(stream, connection.settings):
+            return stream
+    except BaseException:
+        stream.transport.abort()
+        raise
+    stream.transport.close()
+    return None
+
+
+async def _ask_and_wait(connection: UpstreamConnection, stream: SetupStream | None) -> None:
+    """Raises ConnectionEnded when the server has taken the request: it reads it, signals, and closes."""
+    if stream is not None:
+        stream.write(CancelRequest(connection.process_id, connection.secret_key).encode())
+        while True:
+            await stream.read()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from dbgate.budgets.accounts import account_of
+from dbgate.budgets.ledger import Ledger
 from dbgate.session.postgres.login import Limits, SessionLogin
 from dbgate.session.postgres.session import PostgresSession
 from rules.policy import Policy, PolicyContext
@@ -11,12 +13,18 @@ from rules.policy import Policy, PolicyContext
 LIMITS = Limits()
 
 
-def make_session(login: SessionLogin, policy: Policy) -> PostgresSession:
-    """Sessions of one role, database and search path share a context, and with it the cache of decisions."""
+def make_session(ledger: Ledger, login: SessionLogin, policy: Policy) -> PostgresSession:
+    """Sessions of one role, database and search path share a context, and with it the cache of decisions; those of one
+    job share an account."""
 
     def make_context(current: Policy, search_path: tuple[str, ...]) -> PolicyContext:
         return current.context(login.role, login.database, "", search_path)
 
     return PostgresSession(
-        login=login, policy=policy, make_context=make_context, limits=LIMITS, now=time.perf_counter_ns()
+        login=login,
+        policy=policy,
+        make_context=make_context,
+        limits=LIMITS,
+        now=time.perf_counter_ns(),
+        account=account_of(ledger, login.database, login.identity, login.job, login.job_verified),
     )

@@ -9,10 +9,12 @@ import logging
 import socket
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dbgate.audit.log import AuditLog
+from dbgate.budgets.ledger import Ledger
 from dbgate.catalog.postgres import read_catalog
 from dbgate.control.orders import Word, follow_orders, say
 from dbgate.control.snapshots import metrics_path
@@ -59,6 +61,7 @@ class Worker:
         self._databases: dict[str, LiveDatabase] = {}
         self._listening = False
         self._elsewhere = Elsewhere()
+        self._ledger = Ledger(settings.gate.directory / "budgets")
 
     async def run(self, listeners: list[socket.socket]) -> None:
         postgres_front_end()  # loads the parsers before anybody waits for them
@@ -88,6 +91,7 @@ class Worker:
             post.close()
             orders.close()
             recorder.close()
+            self._ledger.close()
             for listener in listeners:
                 listener.close()
             self._send_snapshot()
@@ -120,7 +124,7 @@ class Worker:
             directory=gate.directory,
             door=make_door(self.settings),
             databases=self._databases,
-            make_session=make_session,
+            make_session=partial(make_session, self._ledger),
             recorder=self._recorder,
             counters=self._counters,
             authentication_timeout=gate.authentication_timeout,

@@ -31,6 +31,11 @@ class DecideElsewhere:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelStatement:
+    """The session waits: ask the server to cancel what this connection runs, then call `cancelled`."""
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogChanged:
     """A statement changed the database's structure: refresh the catalog soon. Nobody waits."""
 
@@ -42,7 +47,7 @@ class CloseSession:
     reason: str
 
 
-Wish: TypeAlias = RefreshCatalog | DecideElsewhere | CatalogChanged | CloseSession
+Wish: TypeAlias = RefreshCatalog | DecideElsewhere | CancelStatement | CatalogChanged | CloseSession
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from dbgate.session.postgres.asking import swallow_own, take_world
 from dbgate.session.postgres.copying import end_copy_stream, open_copy_stream
+from dbgate.session.postgres.metering import copy_meter, limit_message, passes_rest
 from dbgate.session.postgres.naming import effective
 from dbgate.session.postgres.registry import Portal, Prepared
 from dbgate.session.postgres.results import note_shape, open_query_stream, read_fields
@@ -31,6 +32,7 @@ from dbgate.session.postgres.state import (
     Phase,
     Refused,
     State,
+    Unpassed,
 )
 from dbgate.session.postgres.texts import refusal_message, without_data
 from protocols.errors import PeerError
@@ -179,18 +181,20 @@ def apply_names(state: State, decision: Decision, text: bytes, sent: Rewrite | N
 def on_copy_in(state: State, splice: Splice, start: int, end: int) -> None:
     state.ledger.step(ord("G"))
     state.ledger.start_copy()
-    if state.phase in (Phase.AWAITS_QUIET, Phase.AWAITS_REPLIES, Phase.AWAITS_NAMES):
+    if state.phase in (Phase.AWAITS_QUIET, Phase.AWAITS_REPLIES, Phase.AWAITS_NAMES, Phase.AWAITS_END):
         state.phase = Phase.OPEN  # the server waits for the client's data
 
 
 def on_copy_out(state: State, splice: Splice, start: int, end: int) -> None:
     entry, _ = state.ledger.step(ord("H"))
-    state.stream = open_copy_stream(state, entry.subject, payload(splice, start, end))
+    stream = state.stream = open_copy_stream(state, entry.subject, payload(splice, start, end))
+    stream.meter = copy_meter(state, entry.subject)
 
 
 def on_copy_done(state: State, splice: Splice, start: int, end: int) -> None:
     state.ledger.step(ord("c"))
-    if state.stream is not None and (made := end_copy_stream(state.stream)):
+    stream = state.stream
+    if stream is not None and (made := end_copy_stream(stream)) and passes_rest(state, stream, made):
         splice.insert(start, made)
     state.stream = None
 
@@ -241,6 +245,10 @@ def on_error(state: State, splice: Splice, start: int, end: int) -> None:
         splice.replace(start, end, refusal_message(entry.subject.refusal))
     elif isinstance(entry.subject, AskedPath) and not entry.subject.in_batch:
         splice.replace(start, end)
+    elif isinstance(entry.subject, Unpassed):
+        splice.replace(start, end)
+    elif (limit := limit_message(state, entry.subject, told)) is not None:
+        splice.replace(start, end, limit)
     else:
         sqlstate = pass_error(state, splice, start, end, told, entry.subject)
     fail_head(state, entry, sqlstate)

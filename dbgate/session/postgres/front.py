@@ -17,6 +17,7 @@ from dbgate.session.postgres.asking import NO_STATEMENT, ask_in_batch, end_batch
 from dbgate.session.postgres.deciding import decide, decide_one
 from dbgate.session.postgres.elsewhere import Waits, forget_answers
 from dbgate.session.postgres.freshness import awaits_catalog, fresh, is_stale, note_call, note_effects
+from dbgate.session.postgres.metering import admitted, note_started, waits_for_rows
 from dbgate.session.postgres.naming import awaits_name, behind_name, find_named, note_sent
 from dbgate.session.postgres.redeciding import LASTING_KINDS, redecide, redecide_open
 from dbgate.session.postgres.refusals import PATH_MOVED, TOO_MANY_PREPARED, refuse, refused
@@ -59,6 +60,8 @@ def on_query(state: State, splice: Splice, start: int, end: int) -> bool:
     no = refused(decisions)
     if no is None and decisions and is_stale(state, decisions[0]):
         no = refuse(decisions[0], PATH_MOVED)
+    started = decisions if no is not None else admitted(state, decisions)
+    no = no or refused(started)
     if no is not None and no.refusal is not None:
         state.start_run(statement_text(text), no)
         splice.replace(start, end, substitute_query(state, no.refusal))
@@ -66,10 +69,11 @@ def on_query(state: State, splice: Splice, start: int, end: int) -> bool:
         if state.path_dirty:
             await_quiet(state)
         return True
-    running = Running(decisions, [], [], text=text, rewrite=rewrite_of(decisions))
-    for decision in decisions:
+    running = Running(started, [], [], text=text, rewrite=rewrite_of(decisions))
+    for decision in started:
         piece = text[decision.start : decision.end] if len(decisions) > 1 else text
         start_statement(state, running, decision, statement_text(piece))
+    note_started(state, started, running.runs)
     state.ledger.expect(Ask.QUERY, Answer.FORWARD, AskedQuery(running))
     if running.rewrite is not None:
         splice.replace(start, end, frontend.Query(running.rewrite.apply(text).decode()).encode())
@@ -197,6 +201,7 @@ def on_execute(state: State, splice: Splice, start: int, end: int) -> bool:
             decision = fresh(state, decision)
             if is_stale(state, decision):
                 decision = refuse(decision, PATH_MOVED)
+        (decision,) = admitted(state, (decision,))
         if decision.refusal is not None:
             return refuse_in_place(state, splice, start, end, decision, decision.refusal, prepared)
         note_run(state, prepared, decision)
@@ -204,6 +209,7 @@ def on_execute(state: State, splice: Splice, start: int, end: int) -> bool:
             describe_for_ourselves(state, splice, frontend.Target.PORTAL, sent_portal, start)
     text = statement_text(prepared.text) if prepared else ""
     run = state.start_run(text, decision, state.parameters.get(portal, 0))
+    note_started(state, (decision,), [run])
     state.ledger.expect(Ask.EXECUTE, Answer.FORWARD, AskedExecute(portal, run, prepared))
     return True
 
@@ -317,6 +323,8 @@ def handle(state: State, kind: int, splice: Splice, start: int, end: int) -> boo
         return True
     if ledger.copying and kind not in IN_COPY:
         raise PeerError(f"unexpected message type 0x{kind:02x} during COPY from stdin")
+    if state.limiter is not None and waits_for_rows(state, state.limiter, kind, splice, start):
+        return False
     if state.path_dirty and kind in HAS_NAMES and may_ask_in_batch(state):
         splice.insert(start, ask_in_batch(state))
         return False

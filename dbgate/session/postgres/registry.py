@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from dbgate.session.postgres.memory import Known
+from dbgate.session.postgres.runs import Tally
 from protocols.postgres.backend import FieldDescription
 from rules.decision import Decision, Rewrite
 from rules.policy import PolicyContext
@@ -51,12 +52,13 @@ class Prepared:
 class Portal:
     """`prepared` is the portal's own: the server fixed what it means when the portal was made. `formats`: the Bind's
     result format codes: none (all text), one for all, or one for each column. `behind`: the decision that the rows of
-    FETCH and EXECUTE follow, fixed when they first ran."""
+    FETCH and EXECUTE follow, fixed when they first ran. `tally`: what was sent of its rows, where that is limited."""
 
     prepared: Prepared
     formats: tuple[int, ...] = ()
     holdable: bool = False
     behind: Decision | None = None
+    tally: Tally | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from dbgate.session.postgres.masking import PASS, Mismatch, RowPlan, ShapeError, plan_rows
+from dbgate.session.postgres.metering import meter_of
 from dbgate.session.postgres.naming import behind_portal, effective
 from dbgate.session.postgres.runs import Run
 from dbgate.session.postgres.state import AskedExecute, AskedPath, AskedQuery, FatalError, State, Stream
@@ -48,21 +49,21 @@ def open_query_stream(state: State, asked: AskedQuery, fields: tuple[FieldDescri
         formats = tuple(f.format for f in fields)
         behind = effective(state, running.decision)
         plan = plan_for(state, fields, formats, behind, running.run, running.texts[running.at])
-    state.stream = Stream(plan, running.run)
+    state.stream = Stream(plan, running.run, meter=meter_of(state, running.run, running.decision, None, len(fields)))
 
 
 def open_portal_stream(state: State, asked: AskedExecute) -> Stream:
     """Rows of an Execute: what they look like was learnt when the statement was prepared."""
-    plan = PASS
+    plan, portal = PASS, state.names.portals.get(asked.portal)
     if state.watched:
-        portal = state.names.portals.get(asked.portal)
         if portal is None or portal.prepared.shape is None:
             raise FatalError("XX000", "dbgate: the server returns rows whose description the gate has not seen")
         shape = portal.prepared.shape
         formats = column_formats(portal.formats, len(shape))
         text = str(portal.prepared.text, "utf-8", "replace")
         plan = plan_for(state, shape, formats, behind_portal(state, portal), asked.run, text)
-    state.stream = Stream(plan, asked.run)
+    decision = None if portal is None else portal.prepared.decision
+    state.stream = Stream(plan, asked.run, meter=meter_of(state, asked.run, decision, portal, 1))
     return state.stream
 
 

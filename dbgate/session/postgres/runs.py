@@ -18,8 +18,17 @@ UNKNOWN = "unknown"
 
 
 @dataclass(slots=True)
+class Tally:
+    """What was sent of one result, which may be read in parts (a portal, a cursor)."""
+
+    rows: int = 0
+    bytes: int = 0
+
+
+@dataclass(slots=True)
 class Run:
-    """One execution of a statement. `started`: nanoseconds of the driver's monotonic clock."""
+    """One execution of a statement. `started`: nanoseconds of the driver's monotonic clock. `limit`: what ended it;
+    `tally`: its result's, where a limit wants it counted; `observed`: the limits that would have ended it."""
 
     id: str
     started: int
@@ -27,6 +36,9 @@ class Run:
     bytes: int = 0
     masked_cells: int = 0
     finished: bool = False
+    limit: Refusal | None = None
+    tally: Tally | None = None
+    observed: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -99,8 +111,10 @@ class Book:
             bytes=run.bytes,
             milliseconds=round((now - run.started) / 1e6, 3),
             masked_cells=run.masked_cells,
-            sqlstate=sqlstate,
+            sqlstate=run.limit.sqlstate if run.limit is not None else sqlstate,
             command_tag=tag,
+            limit=run.limit.rule if run.limit is not None else "",
+            observed=run.observed,
         )
 
     def mismatch(self, run: Run | None, text: str, column: str, origin: str, action: str) -> WitnessMismatch:

@@ -15,12 +15,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from dbgate.session.accounts import Account, NoAccount
 from dbgate.session.outcome import Outcome
-from dbgate.session.postgres import back, front, steady
+from dbgate.session.postgres import back, cutting, front, steady
 from dbgate.session.postgres.asking import ask_path, may_ask
 from dbgate.session.postgres.elsewhere import take_answer
 from dbgate.session.postgres.inbox import Inbox
 from dbgate.session.postgres.login import Limits, SessionLogin
+from dbgate.session.postgres.metering import masked_rows, pass_rows
 from dbgate.session.postgres.results import current_stream
 from dbgate.session.postgres.runs import Book
 from dbgate.session.postgres.splice import Splice
@@ -39,15 +41,24 @@ TERMINATE: Final = frontend.Terminate().encode()
 
 
 class PostgresSession:
-    """`make_context`: the decisions' context for this session's role and database under a policy and search path."""
+    """`make_context`: the decisions' context for this session's role and database under a policy and search path.
+    `account`: what the session's job has used."""
 
     __slots__ = ("_client", "_state", "_through", "_upstream")
 
     def __init__(
-        self, *, login: SessionLogin, policy: Policy, make_context: MakeContext, limits: Limits, now: int
+        self,
+        *,
+        login: SessionLogin,
+        policy: Policy,
+        make_context: MakeContext,
+        limits: Limits,
+        now: int,
+        account: Account | None = None,
     ) -> None:
         context = make_context(policy, login.search_path)
-        self._state = State(login, limits, context, make_context, policy, Book(login, context.digest, now), now)
+        book, used = Book(login, context.digest, now), account or NoAccount()
+        self._state = State(login, limits, context, make_context, policy, book, now, account=used)
         self._client = Inbox()
         self._upstream = Inbox()
         self._through = 0  # bytes still to come of a row that passes
@@ -132,6 +143,19 @@ class PostgresSession:
         take_answer(self._state, decisions)
         return self._end_wait(Phase.AWAITS_DECISION)
 
+    def cancelled(self, certain: bool, now: int) -> Outcome:
+        """The answer to CancelStatement: the request's connection has ended. `certain`: the server has read it, or
+        never will."""
+        state = self._state
+        state.now = now
+        if state.phase is Phase.CLOSED:
+            return state.outcome()
+        try:
+            cutting.cancelled(state, certain)
+        except (PeerError, FatalError) as problem:
+            return self._fatal(problem, "a cancel is in doubt")
+        return self._go_on(b"")
+
     def terminate(self, sqlstate: str, message: str, now: int) -> Outcome:
         """The gate ends the session (drain, kill, revocation)."""
         state = self._state
@@ -155,18 +179,18 @@ class PostgresSession:
 
     # ------------------------------------------------------------ the client's side
 
-    def _guarded_front(self, buffer: bytes, to_client: bytes = b"") -> Outcome:
+    def _guarded_front(self, buffer: bytes, to_client: bytes = b"", before: bytes = b"") -> Outcome:
         splice = Splice(buffer)
         state = self._state
         state.may_wait = True
         try:
             done = self._front(splice)
         except (PeerError, FatalError) as problem:
-            accepted = splice.finish(splice.at)
+            accepted = before + splice.finish(splice.at)
             return self._fatal(problem, "the client broke the protocol", to_client=to_client, to_upstream=accepted)
         finally:
             state.may_wait = False
-        return state.outcome(to_client, splice.finish(done))
+        return state.outcome(to_client, before + splice.finish(done) if before else splice.finish(done))
 
     def _front(self, splice: Splice) -> int:
         """Handle the whole messages of a buffer; returns how far they reach. What is left goes to the inbox."""
@@ -196,7 +220,7 @@ class PostgresSession:
     def _back(self, splice: Splice) -> int:
         """Handle the whole messages of a buffer; returns how far what may be sent reaches."""
         buffer, size = splice.buffer, len(splice.buffer)
-        position = self._pass_through(size)
+        position = self._pass_through(splice, size)
         while size - position >= HEADER_SIZE:
             splice.at = position
             kind, length = HEADER.unpack_from(buffer, position)
@@ -213,10 +237,12 @@ class PostgresSession:
             self._keep_upstream(buffer, position)
         return min(position, size)
 
-    def _pass_through(self, size: int) -> int:
-        """The rest of a row that began in an earlier buffer and passes."""
+    def _pass_through(self, splice: Splice, size: int) -> int:
+        """The rest of a row that began in an earlier buffer and passes, or is swallowed behind a limit."""
         passed = min(self._through, size)
         self._through -= passed
+        if passed and self._state.cut is not None:
+            splice.replace(0, passed)
         return passed
 
     def _keep_upstream(self, buffer: bytes, position: int) -> None:
@@ -232,6 +258,9 @@ class PostgresSession:
         """One message that is no row; returns its end, or its start while it is incomplete."""
         if end > len(splice.buffer):
             return start
+        cut = self._state.cut
+        if cut is not None and cutting.on_message(self._state, cut, splice, kind, start, end):
+            return end
         handler = back.HANDLERS.get(kind)
         if handler is None:
             raise PeerError(f"the upstream sent a message of unknown type {kind}")
@@ -240,6 +269,8 @@ class PostgresSession:
 
     def _data(self, splice: Splice, kind: int, start: int, length: int) -> int:
         """Rows or COPY data from `start` on; returns how far they reach, which may be beyond the buffer."""
+        if self._state.cut is not None:
+            return self._reached(splice, cutting.swallow_rows(splice, kind, start))
         stream = current_stream(self._state, kind)
         if stream is None:
             end = start + 1 + length
@@ -253,6 +284,8 @@ class PostgresSession:
 
     def _masked_rows(self, splice: Splice, stream: Stream, start: int) -> int:
         assert stream.plan.rewriter is not None
+        if stream.meter is not None:
+            return masked_rows(self._state, splice, stream, stream.meter, start)
         made, reached, rows, cells = stream.plan.rewriter(splice.buffer, start)
         if reached > start:
             stream.run.rows += rows
@@ -267,10 +300,17 @@ class PostgresSession:
         if size - reached >= HEADER_SIZE:
             next_kind, length = HEADER.unpack_from(buffer, reached)
             if next_kind == kind:
-                reached, rows = reached + 1 + length, rows + 1
-                self._through = reached - size
+                reached, rows = self._reached(splice, reached + 1 + length), rows + 1
+        if stream.meter is not None:
+            pass_rows(self._state, splice, stream, stream.meter, start, reached, rows)
+            return reached
         stream.run.rows += rows
         stream.run.bytes += reached - start
+        return reached
+
+    def _reached(self, splice: Splice, reached: int) -> int:
+        """Messages reach this far; what lies behind the buffer goes the same way when it comes."""
+        self._through = max(reached - len(splice.buffer), 0)
         return reached
 
     # ------------------------------------------------------------ waiting
@@ -278,6 +318,13 @@ class PostgresSession:
     def _go_on(self, to_client: bytes) -> Outcome:
         """After the upstream's messages: has what the client waits for come about?"""
         state = self._state
+        to_upstream = b""
+        if state.cut is not None:
+            to_upstream = cutting.go_on(state, state.cut)
+            if state.cut is not None:
+                return state.outcome(to_client, to_upstream)
+        if state.phase is Phase.AWAITS_END and (state.limiter is None or not state.limiter.waits):
+            state.phase = Phase.OPEN
         if state.phase is Phase.AWAITS_REPLIES and len(state.ledger) <= state.limits.outstanding // 2:
             state.phase = Phase.AWAITS_QUIET if state.path_dirty and state.watched else Phase.OPEN
         if state.phase is Phase.AWAITS_NAMES and state.ledger.answered > state.awaited_batch:
@@ -285,8 +332,8 @@ class PostgresSession:
         if state.phase is Phase.AWAITS_QUIET and not state.ledger:
             return self._ask_path(to_client)
         if state.phase is Phase.OPEN and len(self._client) and not self._client.incomplete:
-            return self._resume(to_client)
-        return state.outcome(to_client)
+            return self._resume(to_client, to_upstream)
+        return state.outcome(to_client, to_upstream)
 
     def _ask_path(self, to_client: bytes) -> Outcome:
         """Where nothing can be asked now, the question waits for the next Query or Sync."""
@@ -302,12 +349,12 @@ class PostgresSession:
         self._state.phase = Phase.OPEN
         return self._resume(b"")
 
-    def _resume(self, to_client: bytes) -> Outcome:
-        """Take up the client's bytes that waited."""
+    def _resume(self, to_client: bytes, to_upstream: bytes = b"") -> Outcome:
+        """Take up the client's bytes that waited; `to_upstream` goes before them."""
         waiting = self._client.drain()
         if not waiting:
-            return self._state.outcome(to_client)
-        return self._guarded_front(waiting, to_client)
+            return self._state.outcome(to_client, to_upstream)
+        return self._guarded_front(waiting, to_client, to_upstream)
 
     # ------------------------------------------------------------ the end
 
@@ -325,7 +372,7 @@ class PostgresSession:
     def _last_words(self, message: bytes) -> bytes:
         """In the midst of a row that passes in pieces the client would read them as the row's values: only the closed
         connection can tell it then."""
-        return b"" if self._through else message
+        return b"" if self._through and self._state.cut is None else message
 
 
 def count_copy_data(buffer: bytes, position: int) -> tuple[int, int]:

@@ -8,7 +8,9 @@ from enum import Enum
 from typing import Final, TypeAlias
 
 from dbgate.audit.events import Event
+from dbgate.session.accounts import Account, NoAccount
 from dbgate.session.outcome import CloseSession, Outcome, Wish
+from dbgate.session.postgres.limiting import Limiter, Meter, limiter_of
 from dbgate.session.postgres.login import Limits, SessionLogin
 from dbgate.session.postgres.masking import RowPlan
 from dbgate.session.postgres.memory import Memory
@@ -46,6 +48,8 @@ class Phase(Enum):
     AWAITS_QUIET = "awaits quiet"  # until every reply is in, so that the search path can be asked for
     AWAITS_PATH = "awaits path"  # the gate's own question is under way
     AWAITS_REPLIES = "awaits replies"  # too many requests are outstanding
+    AWAITS_END = "awaits end"  # of a statement whose rows are limited
+    AWAITS_CUT = "awaits cut"  # a result that went beyond a limit is being ended
     AWAITS_NAMES = "awaits names"  # what a name stands for depends on replies to come (`awaited_batch`)
     CLOSED = "closed"
 
@@ -106,20 +110,58 @@ class Refused:
     refusal: Refusal
 
 
+@dataclass(slots=True)
+class Unpassed:
+    """The gate's own message, which must fail: the transaction ends up aborted, and nobody is told again."""
+
+
 Asked: TypeAlias = (
-    AskedParse | AskedBind | AskedDescribe | AskedExecute | AskedClose | AskedQuery | AskedPath | Refused | None
+    AskedParse
+    | AskedBind
+    | AskedDescribe
+    | AskedExecute
+    | AskedClose
+    | AskedQuery
+    | AskedPath
+    | Refused
+    | Unpassed
+    | None
 )
+
+
+class Stage(Enum):
+    """How far the end of a result is that went beyond a limit."""
+
+    RUNS = "runs"  # the server still runs the statement: its rows are swallowed
+    ENDS = "ends"  # the client was told; the rest is swallowed up to ReadyForQuery
+    MUST_FAIL = "must fail"  # the server has ended the statement well: the batch must fail now, and the client be told
+    MUST_ABORT = "must abort"  # ... and the transaction must, of which the client was told
+    DONE = "done"
+
+
+@dataclass(slots=True)
+class Cut:
+    """A result that is being ended. `before`: the phase to go back to. `asked`: a cancel is under way, until `over`:
+    nothing else is sent before that, since it would hit what comes next. `send`: bytes for the server at once."""
+
+    refusal: Refusal
+    before: Phase
+    stage: Stage = Stage.RUNS
+    asked: bool = False
+    over: bool = False
+    send: bytes = b""
 
 
 @dataclass(slots=True)
 class Stream:
-    """The result that is coming in. `run` counts it. `kind`: of its messages, DataRow or CopyData; `copy`: what masks a
-    COPY, which keeps the rows that are not whole."""
+    """The result that is coming in. `run` counts it, `meter` against the role's limits. `kind`: of its messages,
+    DataRow or CopyData; `copy`: what masks a COPY, which keeps the rows that are not whole."""
 
     plan: RowPlan
     run: Run
     kind: int = ord("D")
     copy: CopyRewriter | None = None
+    meter: Meter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +190,8 @@ class State:
     `catalog_dirty`: this session has changed the structure that all see since the catalog was read; `catalog_behind`:
     the transaction that did so has ended within what is under way; `reads_own`: the reading that the client's bytes
     wait for began after that. `world`: what this session sees otherwise than all; `world_dirty`: it may have changed
-    since it was asked for; `world_moved`: as `path_moved`."""
+    since it was asked for; `world_moved`: as `path_moved`. `account`: what the session's job has
+    used; `limiter`: the role's limits, None for no end; `cut`: a result that went beyond one."""
 
     login: SessionLogin
     limits: Limits
@@ -184,9 +227,13 @@ class State:
     world_moved: bool = False
     memory: Memory = field(default_factory=Memory)
     parameters: dict[str, int] = field(default_factory=dict)
+    account: Account = field(default_factory=NoAccount)
+    limiter: Limiter | None = None
+    cut: Cut | None = None
 
     def __post_init__(self) -> None:
         self.watched = self.context.names_matter
+        self.limiter = limiter_of(self.context.limits, self.context.observed_limits, self.account)
 
     def outcome(self, to_client: bytes = b"", to_upstream: bytes = b"") -> Outcome:
         """What has come up since the last call."""
@@ -207,8 +254,14 @@ class State:
             self.path_dirty = self.path_moved = True  # nobody has looked at it so far
             self.world_dirty = self.world_moved = True
         self.book.use_rulebook(self.context.digest)
+        self._use_limits()
         self.plans.clear()
         self.memory.forget()
+
+    def _use_limits(self) -> None:
+        before, self.limiter = self.limiter, limiter_of(self.context.limits, self.context.observed_limits, self.account)
+        if before is not None and self.limiter is not None:
+            self.limiter.last, self.limiter.batch, self.limiter.alone = before.last, before.batch, before.alone
 
     def start_run(self, text: str, decision: Decision, parameters: int = 0) -> Run:
         """Record the intent; the driver writes it to the log before the statement is sent."""
@@ -218,6 +271,8 @@ class State:
 
     def finish_run(self, run: Run, *, sqlstate: str = "", tag: str = "") -> None:
         if not run.finished:
+            if run.tally is not None and self.limiter is not None:
+                run.observed = self.limiter.exceeded(run.tally)
             self.events.append(self.book.finished(run, self.now, sqlstate=sqlstate, tag=tag))
 
     def close(self, reason: str) -> None:

@@ -21,6 +21,7 @@ from typing import Final
 
 from dbgate.session.postgres.masking import PASS, ShapeError, plan_rows
 from dbgate.session.postgres.memory import LONGEST_TEXT, Form, Known, Pending
+from dbgate.session.postgres.metering import fits_whole, goes_alone
 from dbgate.session.postgres.naming import note_sent
 from dbgate.session.postgres.registry import Portal, Prepared
 from dbgate.session.postgres.results import read_fields
@@ -174,7 +175,9 @@ def _known_shape(state: State, prepared: Prepared) -> bool:
 
 def _start(
     state: State, known: Known, form: Form, data: bytes, parameters: int, name: str = "", described: bool = False
-) -> Pending:
+) -> Pending | None:
+    if state.limiter is not None and not goes_alone(state, known.decision):
+        return None
     run = state.book.start_again(state.now)
     state.events.append(known.make(statement_id=run.id, parameters=parameters))
     return Pending(known, run, form, data, name, described)
@@ -202,6 +205,8 @@ def receive(state: State, pending: Pending, data: bytes) -> bool:
     if kind != _COMMAND_COMPLETE or reached + 1 + length != end:
         return False
     run = pending.run
+    if state.limiter is not None and not fits_whole(state, run, pending.known.decision, rows, reached - position):
+        return False
     run.rows, run.bytes = rows, reached - position
     _finish(state, pending, str(data[reached + HEADER_SIZE : end - 1], "utf-8", "replace"), data[-1])
     return True

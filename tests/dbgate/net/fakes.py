@@ -82,6 +82,9 @@ class FakeSession:
     def decided(self, decisions: Any, now: int) -> Outcome:
         return self._take("decided", decisions, Outcome())
 
+    def cancelled(self, certain: bool, now: int) -> Outcome:
+        return self._take("cancelled", certain, Outcome())
+
     def terminate(self, sqlstate: str, message: str, now: int) -> Outcome:
         return self._take("terminate", sqlstate, Outcome(to_client=sqlstate.encode()))
 
@@ -149,6 +152,7 @@ class Bench:
         self.database = FakeDatabase()
         self.counters = Counters()
         self.closed: list[Driver] = []
+        self.cancels: list[Driver] = []
         self.driver = Driver(
             self.session,
             self.client,
@@ -158,6 +162,7 @@ class Bench:
             counters=self.counters,
             database=self.database,
             closed=self.closed.append,
+            cancel=self.cancels.append,
         )
         self.driver.start(bytearray(64), *early)
 

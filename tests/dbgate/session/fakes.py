@@ -15,6 +15,7 @@ from dbgate.session.postgres.login import Limits, SessionLogin
 from dbgate.session.postgres.session import PostgresSession
 from rules.catalog import Catalog
 from rules.decision import Decision, Mask, MaskKind, Refusal, Verdict
+from rules.limits import Limits as RoleLimits
 from rules.own_world import OwnWorld, own_catalog
 from rules.tree import Carrier, CarrierKind, Setting
 
@@ -27,6 +28,10 @@ MASKED_TABLE = 16400  # its column 1 is masked by the policy
 class FakePolicy:
     unrestricted: bool = False
     generation: int = 0
+    limits: RoleLimits | None = None
+    observed_limits: RoleLimits | None = None
+    sensitive: int = 0
+    copies_out: bool = False
     mask_key: bytes = b"0123456789abcdef"
     catalog: Catalog = field(default_factory=lambda: Catalog("1"))
     known_to_all: FakePolicy | None = None
@@ -45,6 +50,14 @@ class FakeContext:
     search_path: tuple[str, ...]
     digest: str = "d1"
     longest_text: int = 1 << 20
+
+    @property
+    def observed_limits(self) -> RoleLimits | None:
+        return self.policy.observed_limits
+
+    @property
+    def limits(self) -> RoleLimits | None:
+        return self.policy.limits
 
     @property
     def names_matter(self) -> bool:
@@ -87,7 +100,8 @@ class FakeContext:
             "CREATE": {"changes_catalog": True},
             "SELECT": {"calls_user": "f()" in sql},
         }
-        return Decision(Verdict.ALLOW, KINDS.get(verb, "select"), **at, **plan, **effects.get(verb, {}))
+        kind = "copy_out" if verb == "COPY" and self.policy.copies_out else KINDS.get(verb, "select")
+        return Decision(Verdict.ALLOW, kind, sensitive=self.policy.sensitive, **at, **plan, **effects.get(verb, {}))
 
     def origin_mask(self, table_oid: int, attribute_number: int) -> Mask | None:
         return KEEP_4 if (table_oid, attribute_number) == (MASKED_TABLE, 1) else None

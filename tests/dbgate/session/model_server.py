@@ -139,7 +139,7 @@ class ModelServer:
             try:
                 out += self.run(piece, describe=True)
             except ServerError as problem:
-                problem.before = out
+                problem.before = out + problem.before
                 raise
         return out
 
