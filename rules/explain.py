@@ -11,12 +11,12 @@ from rules.book.model import Allow, Deny, Limiting, Masking, RowFilter, Rule, Ve
 from rules.decide import allow_concerns, decide, filtered_tables, touched_columns, touched_tables
 from rules.decision import Decision, Mask, Refusal
 from rules.denying import matched_conditions
-from rules.facts import Facts, FunctionUse, problem_facts
+from rules.facts import ColumnId, Facts, FunctionUse, TableUse, problem_facts
 from rules.limits import Bound, Limits, bounds_of
 from rules.policy import PolicyContext
 from rules.roles import RoleView, covering
 from rules.touching import read_columns, show_table, statement_words
-from rules.tree import Statement, Unparsable
+from rules.tree import Carrier, Setting, Statement, Unparsable
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +139,12 @@ def lines(explanation: Explanation) -> Iterator[str]:
     yield f"statement  {' '.join(explanation.text.split())}"
     yield f"kind       {facts.kind}" + (f" ({facts.detail})" if facts.detail else "")
     yield f"role       {explanation.role}"
-    yield from _labelled("tables", touched_tables(facts))
+    yield from _labelled("tables", [table_line(use) for use in _table_uses(facts)])
+    yield from _labelled("settings", [setting_line(setting) for setting in facts.settings])
+    yield from _labelled("carries", [carrier_line(word, carrier) for word, carrier in _carriers(facts)])
+    yield from () if facts.has_where else ("where      none that chooses rows",)
     yield from _labelled("uses", [f"{u.column}: {u.use.value}" for u in sorted(facts.uses, key=str)])
+    yield from _labelled("copies", [copy_line(*copy) for copy in facts.copies])
     yield from _labelled("functions", sorted(f"{f.name}: {f.risk.value}" for f in facts.functions))
     yield from _labelled("output", [output_line(explanation, n) for n in range(len(facts.outputs or ()))])
     yield from _labelled("rules", [note_line(note) for note in explanation.notes])
@@ -148,12 +152,43 @@ def lines(explanation: Explanation) -> Iterator[str]:
     yield from () if explanation.rewritten is None else (f"rewritten  {' '.join(explanation.rewritten.split())}",)
     yield f"verdict    {decision.verdict.value}  by {', '.join(decision.rules)}"
     yield from _labelled("observed", decision.observed)
+    yield from ("texts      the server's errors are rebuilt without values",) if decision.hides else ()
     yield from () if decision.refusal is None else client_lines(decision.refusal)
 
 
 def _labelled(label: str, items: tuple[str, ...] | list[str]) -> Iterator[str]:
     for number, item in enumerate(items):
         yield f"{label if not number else '':<10} {item}"
+
+
+def _table_uses(facts: Facts) -> list[TableUse]:
+    return sorted(facts.tables, key=lambda use: (use.table, use.access.value, use.through or ()))
+
+
+def table_line(use: TableUse) -> str:
+    """`public.customers: select through public.contacts`."""
+    through = "" if use.through is None else f" through {show_table(use.through)}"
+    return f"{show_table(use.table)}: {use.access.value}{through}"
+
+
+def setting_line(setting: Setting) -> str:
+    value = "its default" if setting.value is None else ", ".join(setting.value)
+    return f"{setting.name} = {value}" + (" until the transaction ends" if setting.local else "")
+
+
+def _carriers(facts: Facts) -> list[tuple[str, Carrier]]:
+    """What the statement makes, runs or drops of prepared statements and cursors."""
+    found = (("makes", facts.defines), ("runs", facts.runs), ("drops", facts.drops))
+    return [(word, carrier) for word, carrier in found if carrier is not None]
+
+
+def carrier_line(word: str, carrier: Carrier) -> str:
+    return f"{word} {'every' if carrier.name is None else 'the'} {carrier.kind.value} {carrier.name or ''}".rstrip()
+
+
+def copy_line(written: ColumnId | None, sources: frozenset[ColumnId]) -> str:
+    """A value that flows into what is stored."""
+    return f"{written or 'a new table'} from {', '.join(map(str, sorted(sources))) or 'no column'}"
 
 
 def output_line(explanation: Explanation, number: int) -> str:
@@ -204,6 +239,12 @@ def as_data(explanation: Explanation) -> dict[str, Any]:
         "rewritten": explanation.rewritten,
         "observed": list(decision.observed),
         "tables": list(touched_tables(facts)),
+        "table_uses": [_table_data(use) for use in _table_uses(facts)],
+        "settings": [{"name": s.name, "value": s.value, "local": s.local} for s in facts.settings],
+        "carriers": [{"does": word, "kind": c.kind.value, "name": c.name} for word, c in _carriers(facts)],
+        "has_where": facts.has_where,
+        "copies": [{"to": w and str(w), "from": [str(s) for s in sorted(sources)]} for w, sources in facts.copies],
+        "hides": decision.hides,
         "columns": list(touched_columns(facts)),
         "masked_columns": list(decision.masked_columns),
         "uses": [{"column": str(u.column), "use": u.use.value} for u in sorted(facts.uses, key=str)],
@@ -214,6 +255,11 @@ def as_data(explanation: Explanation) -> dict[str, Any]:
         "notes": [_note_data(note) for note in explanation.notes],
         "refusal": None if refusal is None else _refusal_data(refusal),
     }  # fmt: skip
+
+
+def _table_data(use: TableUse) -> dict[str, str | None]:
+    through = None if use.through is None else show_table(use.through)
+    return {"table": show_table(use.table), "access": use.access.value, "through": through}
 
 
 def _function_data(function: FunctionUse) -> dict[str, str]:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from rules.explain import Explanation, as_data, explain, lines
 from tests.rules.test_policy import RULES, context
 
@@ -83,3 +85,48 @@ def test_for_programs() -> None:
         }
     ]
     assert data["refusal"] is None
+
+
+def text(sql: str, role: str = "agent") -> str:
+    return "\n".join(lines(explained(sql, role)))
+
+
+@pytest.mark.parametrize(
+    ("sql", "line"),
+    [
+        (
+            "SELECT address FROM contacts",
+            "tables     public.contacts: select\n           public.customers: select thr",
+        ),
+        ("UPDATE orders SET total = 1", "tables     public.orders: update\n"),
+        ("UPDATE orders SET total = 1", "where      none that chooses rows\n"),
+        ("SET LOCAL search_path TO hr, public", "settings   search_path = hr, public until the transaction ends\n"),
+        ("RESET TimeZone", "settings   timezone = its default\n"),
+        ("DECLARE c CURSOR FOR SELECT 1", "carries    makes the cursor c\n"),
+        ("EXECUTE p (1)", "carries    runs the statement p\n"),
+        ("CLOSE ALL", "carries    drops every cursor\n"),
+        ("INSERT INTO orders (id) SELECT id FROM customers", "copies     public.orders.id from public.customers.id\n"),
+        ("CREATE TABLE x AS SELECT id FROM customers", "copies     a new table from public.customers.id\n"),
+        ("SELECT ssn FROM customers", "texts      the server's errors are rebuilt without values"),
+    ],
+)
+def test_every_part_of_a_statement_is_told(sql: str, line: str) -> None:
+    assert line in text(sql) + "\n"
+
+
+def test_programs_are_told_the_same() -> None:
+    data = as_data(explained("INSERT INTO orders (id) SELECT id FROM customers"))
+    assert data["table_uses"] == [
+        {"table": "public.customers", "access": "select", "through": None},
+        {"table": "public.orders", "access": "insert", "through": None},
+        {"table": "public.orders_1", "access": "insert", "through": "public.orders"},
+    ]
+    assert data["copies"][0] == {"to": "public.orders.id", "from": ["public.customers.id"]}
+    data = as_data(explained("PREPARE p AS SELECT address FROM contacts"))
+    assert data["carriers"] == [{"does": "makes", "kind": "statement", "name": "p"}]
+    assert {"table": "public.customers", "access": "select", "through": "public.contacts"} in data["table_uses"]
+    assert as_data(explained("SET TimeZone TO 'UTC'"))["settings"] == [
+        {"name": "timezone", "value": ("UTC",), "local": False}
+    ]
+    assert as_data(explained("DELETE FROM orders"))["has_where"] is False
+    assert as_data(explained("SELECT ssn FROM customers"))["hides"] is True
