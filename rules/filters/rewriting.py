@@ -211,7 +211,8 @@ class _Work:
             raise NotSpliced(None, f"the filtered table must be read through a sub-select here{why}", MEND)
         gone = self._stored_tables(self.facts) - self._stored_tables(found)
         more = self._stored_tables(found) - self._stored_tables(self.facts)
-        locked = self.facts.kind == "select" and all(access is Access.UPDATE for _, access in gone)  # now in a sub-select
+        # what FOR UPDATE locks may stand in a sub-select now
+        locked = self.facts.kind == "select" and all(access is Access.UPDATE for _, access in gone)
         if _names(found) != _names(self.facts) or more or (gone and not locked):
             raise UnprovenError("the result does something else")
 

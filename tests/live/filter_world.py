@@ -170,7 +170,8 @@ class Maker:
             return f"{text} {word} {more} USING (id)", both
         if form == "nested":
             third, last = self.source(outer, depth)
-            inner = f"({more} {self.random.choice(['JOIN', 'LEFT JOIN', 'RIGHT JOIN'])} {third} ON {self.link(others, last)})"
+            inside = self.random.choice(["JOIN", "LEFT JOIN", "RIGHT JOIN"])
+            inner = f"({more} {inside} {third} ON {self.link(others, last)})"
             word = self.random.choice(["JOIN", "LEFT JOIN", "RIGHT JOIN"])
             return f"{text} {word} {inner} ON {self.link(entries, others)}", [*both, *last]
         word = "JOIN" if form in ("JOIN", "USING") else f"{form} JOIN"
@@ -252,7 +253,7 @@ class Maker:
     def write(self) -> str:
         table = self.random.choice(["customers", "orders", "animals", "events", "events_2", "products"])
         name = "note" if table == "orders" else "name"
-        entries = [Sight("w", TABLES[table] if table in TABLES else COMMON)]
+        entries = [Sight("w", TABLES.get(table, COMMON))]
         form = self.random.choice([self.update, self.delete, self.insert_select, self.merge])
         return form(table, name, entries)
 

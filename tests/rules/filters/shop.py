@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
+
+from ruamel.yaml import YAML
 
 from rules.book import load
 from rules.catalog import Catalog, Relation
@@ -88,3 +91,9 @@ def refused(sql: str, *search_path: str) -> str:
     refusal = decided(sql, *search_path).refusal
     assert refusal is not None, sent(sql, *search_path)
     return refusal.rule
+
+
+def splices(group: str) -> dict[str, str]:
+    """The client's texts and what the server reads in their place."""
+    cases = YAML(typ="safe").load(Path(__file__).with_name("splices.yaml").read_text())
+    return {case["sql"]: case["sent"] for case in cases[group]}
