@@ -16,7 +16,7 @@ class Column:
     """`type` is the plain type's name as format_type prints it without modifiers: `text`, `integer`,
     `character varying`, `jsonb`, `timestamp with time zone`, `integer[]`, `hr.mood`. `generated_from`: the numbers of
     the columns of the same relation that a generated column is computed from. `generated`: it is one, whatever from;
-    COPY leaves it out."""
+    COPY leaves it out. `modifier`: pg_attribute.atttypmod, the p and s of numeric(p, s); -1 for none."""
 
     name: str
     number: int
@@ -24,6 +24,7 @@ class Column:
     type_oid: int = 0
     generated_from: tuple[int, ...] = ()
     generated: bool = False
+    modifier: int = -1
 
 
 @dataclass(frozen=True, slots=True)

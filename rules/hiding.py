@@ -8,8 +8,8 @@ from typing import Final
 from rules.book.model import Masking, Predicates, Rule
 from rules.decision import Mask, MaskKind, Refusal
 from rules.denying import REFUSED
-from rules.facts import ColumnId, Facts, FunctionRisk, OutputColumn, Use
-from rules.granting import is_harmless
+from rules.facts import ColumnId, Facts, FunctionRisk, OutputColumn, TableId, TableUse, Use
+from rules.granting import is_harmless, table_grant
 from rules.roles import RoleView, strongest
 from rules.taxonomy import BASELINE
 from rules.touching import direct_tables, show_table
@@ -20,6 +20,7 @@ PERMITTED: Final[dict[Use, frozenset[Predicates]]] = {
     Use.FILTER: frozenset({Predicates.ANY}),
     Use.ORDER: frozenset({Predicates.ANY}),
     Use.COMPUTE: frozenset({Predicates.ANY}),
+    Use.SCALE: frozenset({Predicates.ANY}),
     Use.EQUALITY: frozenset({Predicates.ANY, Predicates.EQUALITY}),
     Use.JOIN: frozenset({Predicates.ANY, Predicates.EQUALITY}),
     Use.GROUP: frozenset({Predicates.ANY, Predicates.EQUALITY}),
@@ -30,12 +31,14 @@ _USE_WORDS: Final[dict[Use, str]] = {
     Use.FILTER: "is masked and may not be used in a condition",
     Use.ORDER: "is masked and may not be sorted by",
     Use.COMPUTE: "is masked, and its value would show in whether this computation fails or how many rows it gives",
+    Use.SCALE: "is masked, and what this role could write beside it would make this computation fail by its value",
     Use.EQUALITY: "is masked and may not be compared",
     Use.JOIN: "is masked and may not be joined on",
     Use.GROUP: "is masked and may not be grouped by or compared (GROUP BY, DISTINCT, UNION)",
     Use.COPY: "is masked and its value may not be written elsewhere, where the mask would not hold",
 }
 
+_WRITING: Final = ("insert", "update", "merge", "copy_in")
 #: statements that are programs: what they do is not in their text's lineage
 OPAQUE_OBJECTS: Final = (
     "FUNCTION", "PROCEDURE", "ROUTINE", "TRIGGER", "EVENT TRIGGER", "RULE", "AGGREGATE", "OPERATOR", "CAST", "LANGUAGE",
@@ -84,7 +87,9 @@ def masked_sources(facts: Facts, view: RoleView) -> tuple[ColumnId, ...]:
 
 def misused_mask(facts: Facts, view: RoleView) -> Refusal | None:
     """A masked column in a place from which its value could be guessed or carried off."""
-    for column, use in sorted(_uses(facts), key=lambda pair: (pair[0], pair[1].value)):
+    if not view.masks:
+        return None
+    for column, use in sorted(_uses(facts, view), key=lambda pair: (pair[0], pair[1].value)):
         permitted = PERMITTED.get(use)
         if permitted is None:
             continue
@@ -94,10 +99,17 @@ def misused_mask(facts: Facts, view: RoleView) -> Refusal | None:
     return None
 
 
-def _uses(facts: Facts) -> set[tuple[ColumnId, Use]]:
+def _uses(facts: Facts, view: RoleView) -> set[tuple[ColumnId, Use]]:
     found = {(use.column, use.use) for use in facts.uses}
+    scaled = {column for column, use in found if use is Use.SCALE}
+    if scaled and not any(_may_write(column.table_id, view) for column in scaled):
+        found -= {(column, Use.SCALE) for column in scaled}  # nobody can have put a value there for it
     found.update((source, Use.COPY) for _, sources in facts.copies for source in sources)
     return found
+
+
+def _may_write(table: TableId, view: RoleView) -> bool:
+    return any(table_grant(TableUse(table, Access.INSERT), word, view) for word in _WRITING)
 
 
 def _misuse_refusal(column: ColumnId, use: Use, broken: Iterable[tuple[Rule, Masking]]) -> Refusal:

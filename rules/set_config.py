@@ -77,7 +77,7 @@ def _certain_calls(statement: Statement) -> Iterator[Call]:
 def setting_of(call: Call) -> Setting | None:
     """None when an argument is no constant."""
     texts = [_constant(argument) for argument in call.arguments]
-    if len(texts) != 3 or call.conditions:
+    if len(texts) != 3 or call.conditions or call.partitions:
         return None
     name, value, local = texts
     if name is None or value is None or local is None or local.lower() not in _BOOLEANS:

@@ -62,23 +62,27 @@ class Parameter:
 @dataclass(frozen=True, slots=True)
 class Call:
     """A function call, aggregate or window function. Everything inside it is in `arguments`, the
-    ORDER BY, FILTER and OVER parts in `conditions`. WITHIN GROUP's ORDER BY is in both: its values are returned."""
+    ORDER BY, FILTER and OVER parts in `conditions`, PARTITION BY in `partitions`. WITHIN GROUP's ORDER BY is in both
+    arguments and conditions: its values are returned."""
 
     name: Name
     arguments: tuple[Expression, ...] = ()
     conditions: tuple[Expression, ...] = ()
     star: bool = False  # count(*)
     at: int = -1
+    partitions: tuple[Expression, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """`x::type`, CAST(x AS type). `type_name` without modifiers, array brackets dropped; `is_array` tells of them."""
+    """`x::type`, CAST(x AS type). `type_name` without modifiers, array brackets dropped; `is_array` tells of them.
+    `modifiers`: the constants in parentheses after it, None when they are others than numbers."""
 
     operand: Expression
     type_name: Name
     at: int = -1
     is_array: bool = False
+    modifiers: tuple[int, ...] | None = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +214,8 @@ class Select:
     where: Expression | None = None
     group_by: tuple[Expression, ...] = ()
     having: Expression | None = None
-    windows: tuple[Expression, ...] = ()  # named windows' PARTITION BY and ORDER BY expressions
+    windows: tuple[Expression, ...] = ()  # named windows' ORDER BY expressions and frames
+    partitions: tuple[Expression, ...] = ()  # named windows' PARTITION BY expressions
     distinct_on: tuple[Expression, ...] = ()
     distinct: bool = False
     order_by: tuple[Expression, ...] = ()

@@ -55,7 +55,7 @@ SELECT c.oid, n.nspname, c.relname, c.relkind,
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND <visible>""",
     "columns": """
-SELECT a.attrelid, a.attname, a.attnum, a.atttypid, a.attgenerated <> ''
+SELECT a.attrelid, a.attname, a.attnum, a.atttypid, a.attgenerated <> '', a.atttypmod
 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND <visible>
@@ -246,10 +246,11 @@ def _columns(rows: Mapping[str, list[Row]], printed: Mapping[int, str]) -> Steps
         sources[key] = (*sources.get(key, ()), _number(source))
 
     def column(row: Row) -> tuple[int, Column]:
-        relation, name, number, type_oid, generated = row
+        relation, name, number, type_oid, generated, modifier = row
         key = (_number(relation), _number(number))
         oid = _number(type_oid)
-        made = Column(_text(name), key[1], printed.get(oid, ""), oid, sources.get(key, ()), generated == "t")
+        computed_from, computed = sources.get(key, ()), generated == "t"
+        made = Column(_text(name), key[1], printed.get(oid, ""), oid, computed_from, computed, int(modifier or -1))
         return key[0], made
 
     made = yield from _in_slices(rows["columns"], column)

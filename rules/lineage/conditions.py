@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from rules.facts import Use
+from rules.lineage.equality import EQUALITY, MEMBERSHIP, NULLNESS, bare, certain, is_constant, plain, use_of
 from rules.lineage.expressions import value
 from rules.lineage.reader import Reader
 from rules.lineage.scope import Scope
 from rules.lineage.values import Item, united
 from rules.tree import Call, Cast, Column, Expression, Field, Literal, Operation, Parameter, Subquery
 
-#: what tells whether values are equal, or are not: the one is as much as the other
-_EQUALITY = frozenset({"=", "<>", "!=", "is_distinct", "is_not_distinct"})
-_MEMBERSHIP = frozenset({"in", "not_in", "= any", "<> all"})
-_NULLNESS = frozenset({"is_null", "is_not_null"})
 _LOGIC = frozenset({"and", "or", "not", "is_true", "is_not_true", "is_false", "is_not_false"})
-_LISTS = frozenset({"array", "list", "row"})
-_SIGNS = frozenset({"-", "+"})
-
-
 #: with a constant, they make a comparison with one more constant
 _WRAPPERS = frozenset({"coalesce", "nullif"})
-_SIMPLE = _LOGIC | _EQUALITY | _MEMBERSHIP | _NULLNESS | _LISTS | _WRAPPERS
+_LISTS = frozenset({"array", "list", "row"})
+_SIMPLE = _LOGIC | EQUALITY | MEMBERSHIP | NULLNESS | _LISTS | _WRAPPERS
 
 
 def condition(reader: Reader, e: Expression, scope: Scope, join: bool = False) -> bool:
@@ -28,11 +22,11 @@ def condition(reader: Reader, e: Expression, scope: Scope, join: bool = False) -
     if isinstance(e, Operation) and not e.qualifier:
         if e.operator in _LOGIC:
             return sum(condition(reader, o, scope, join) for o in e.operands) > 0  # every one is noted
-        if e.operator in _EQUALITY and len(e.operands) == 2:
+        if e.operator in EQUALITY and len(e.operands) == 2:
             return _equal(reader, e.operands[0], e.operands[1], scope, join)
-        if e.operator in _MEMBERSHIP and _among(reader, e, scope):
+        if e.operator in MEMBERSHIP and _among(reader, e, scope):
             return True
-        if e.operator in _NULLNESS and isinstance(tested := _bare(e.operands[0], "nullif"), Column):
+        if e.operator in NULLNESS and isinstance(tested := bare(e.operands[0], "nullif"), Column):
             return _null_test(reader, tested, scope)
     if isinstance(e, Subquery) and e.form in ("in", "any") and e.operator in ("", "=") and e.test is not None:
         return _in_query(reader, e, scope)
@@ -51,14 +45,14 @@ def is_simple(e: Expression) -> bool:
 def _null_test(reader: Reader, e: Column, scope: Scope) -> bool:
     """No more than what equality tells, and masks leave NULL as it is."""
     item = value(reader, e, scope)
-    reader.use(Use.EQUALITY if _certain(item) else Use.FILTER, item.sources)
+    reader.use(Use.EQUALITY if certain(item) else Use.FILTER, item.sources)
     return True
 
 
 def _filtered(reader: Reader, e: Expression, scope: Scope) -> bool:
-    sources = value(reader, e, scope).sources
-    reader.use(Use.FILTER, sources)
-    return bool(sources) or _looks(e)
+    item = value(reader, e, scope)
+    reader.use(Use.EQUALITY if item.tested else Use.FILTER, item.sources)
+    return bool(item.sources) or _looks(e)
 
 
 def _looks(e: Expression) -> bool:
@@ -76,32 +70,14 @@ def _equal(reader: Reader, left: Expression, right: Expression, scope: Scope, jo
     if _is_row(left) and _is_row(right):
         pairs = zip(left.operands, right.operands, strict=False)  # type: ignore[union-attr]
         return sum(_equal(reader, a, b, scope, join) for a, b in pairs) > 0
-    left, right = _bare(left, "coalesce"), _bare(right, "coalesce")
+    left, right = bare(left, "coalesce"), bare(right, "coalesce")
     a, b = value(reader, left, scope), value(reader, right, scope)
-    compared(reader, a, b, _use(left, a, right, b, join))
+    compared(reader, a, b, use_of(left, a, right, b, join))
     return bool(a.sources or b.sources) or _looks(left) or _looks(right)
-
-
-def _bare(e: Expression, wrapper: str) -> Expression:
-    """The column in `coalesce(column, constant)` or `nullif(column, constant)`."""
-    if not isinstance(e, Operation) or e.operator != wrapper or not e.operands:
-        return e
-    first, rest = e.operands[0], e.operands[1:]
-    return first if isinstance(first, Column) and all(map(is_constant, rest)) else e
 
 
 def _is_row(e: Expression) -> bool:
     return isinstance(e, Operation) and e.operator == "row"
-
-
-def _use(left: Expression, a: Item, right: Expression, b: Item, join: bool) -> Use:
-    if _plain(left, a) and _plain(right, b):
-        return Use.JOIN if join else Use.EQUALITY
-    if (_plain(left, a) and _from_list(right, b)) or (_plain(right, b) and _from_list(left, a)):
-        return Use.EQUALITY
-    if (_plain(left, a) and is_constant(right)) or (_plain(right, b) and is_constant(left)):
-        return Use.EQUALITY
-    return Use.FILTER
 
 
 def compared(reader: Reader, a: Item, b: Item, use: Use) -> None:
@@ -111,31 +87,9 @@ def compared(reader: Reader, a: Item, b: Item, use: Use) -> None:
 
 def merged(reader: Reader, a: Item, b: Item) -> None:
     """USING and NATURAL compare by equality; a computed side makes it a filter on what it is computed from."""
-    if (_certain(a) and b.listed) or (_certain(b) and a.listed):
+    if (certain(a) and b.listed) or (certain(b) and a.listed):
         return compared(reader, a, b, Use.EQUALITY)
-    return compared(reader, a, b, Use.JOIN if _certain(a) and _certain(b) else Use.FILTER)
-
-
-def _plain(e: Expression, item: Item) -> bool:
-    return isinstance(e, Column) and _certain(item)
-
-
-def _from_list(e: Expression, item: Item) -> bool:
-    return isinstance(e, Column) and item.listed
-
-
-def _certain(item: Item) -> bool:
-    """A stored column's own value. A value without sources (generate_series) could be used to read by guessing."""
-    return item.direct and bool(item.sources) and item.row is None
-
-
-def is_constant(e: Expression) -> bool:
-    """One fixed value for the whole statement."""
-    if isinstance(e, Literal | Parameter):
-        return True
-    if isinstance(e, Cast):
-        return is_constant(e.operand)
-    return isinstance(e, Operation) and e.operator in _SIGNS | _LISTS and all(map(is_constant, e.operands))
+    return compared(reader, a, b, Use.JOIN if certain(a) and certain(b) else Use.FILTER)
 
 
 def _among(reader: Reader, e: Operation, scope: Scope) -> bool:
@@ -143,11 +97,11 @@ def _among(reader: Reader, e: Operation, scope: Scope) -> bool:
     if not e.operands:
         return False
     first, rest = e.operands[0], e.operands[1:]
-    tests = first.operands if _is_row(first) else (_bare(first, "coalesce"),)  # type: ignore[union-attr]
+    tests = first.operands if _is_row(first) else (bare(first, "coalesce"),)  # type: ignore[union-attr]
     if not all(map(is_constant, rest)):
         return False
     items = [value(reader, t, scope) for t in tests]
-    if not all(_plain(t, i) for t, i in zip(tests, items, strict=True)):
+    if not all(plain(t, i) for t, i in zip(tests, items, strict=True)):
         return False
     reader.use(Use.EQUALITY, united(items))
     return True
@@ -160,7 +114,7 @@ def _in_query(reader: Reader, e: Subquery, scope: Scope) -> bool:
     test = e.test
     tests = test.operands if isinstance(test, Operation) and test.operator == "row" else (test,)
     given = [value(reader, t, scope) for t in tests if t is not None]
-    plain = all(isinstance(t, Column) for t in tests) and all(_certain(i) or i.listed for i in (*given, *items))
+    plain = all(isinstance(t, Column) for t in tests) and all(certain(i) or i.listed for i in (*given, *items))
     use = Use.EQUALITY if plain else Use.FILTER
     reader.use(use, united((*given, *items)))
     return True

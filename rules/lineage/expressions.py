@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from rules.facts import FunctionRisk, FunctionUse, Use
-from rules.lineage import early, functions, hazards, lazily
+from rules.lineage import arithmetic, early, functions, hazards, lazily
+from rules.lineage.arithmetic import CONDITIONS
+from rules.lineage.equality import is_tested
+from rules.lineage.numbers import Kind, Number
 from rules.lineage.reader import Reader
 from rules.lineage.scope import Scope, entry_of, reference
 from rules.lineage.values import (
@@ -33,13 +36,7 @@ from rules.tree import (
     Subquery,
 )
 
-#: Operations whose result is a condition, so that a CASE without a test can be told from one with it.
-_CONDITION_WORDS: Final = (
-    "and or not = <> != < > <= >= in not_in like not_like ilike not_ilike similar not_similar between not_between "
-    "between_symmetric not_between_symmetric is_null is_not_null is_true is_not_true is_false is_not_false is_unknown "
-    "is_not_unknown is_distinct is_not_distinct ~ ~* !~ !~* ~~ ~~* !~~ !~~* @> <@ && ? ?| ?& @@"
-)
-_CONDITIONS: Final = frozenset(_CONDITION_WORDS.split())
+COUNT: Final = Item("count", number=Number(Kind.BIG, 0.0, 14.0))
 
 
 def value(reader: Reader, expression: Expression, scope: Scope) -> Item:
@@ -119,12 +116,29 @@ def call(reader: Reader, e: Call, scope: Scope) -> Item:
             continue  # shows in the result alone, which is masked with the arguments; a count looks at it itself
         if each not in e.arguments or e.name[-1] not in total_functions.ORDERED:
             _conditional(reader, each, scope)
+    for each in e.partitions:
+        partitioned(reader, value(reader, each, scope), in_order=True)
     if functions.is_built_in(reader, e.name, "count"):
         _counted(reader, e, arguments)
-        return computed(NO_SOURCES, "count")
+        return COUNT
     made = computed(united(arguments), e.name[-1])
     hazards.of_call(reader, e, arguments, made)
+    made.tested = bool(made.sources) and all(item.tested for item in arguments if item.sources)
     return made
+
+
+def partitioned(reader: Reader, item: Item, in_order: bool = False) -> None:
+    """By a column it tells which of its values are equal; by an expression over it (`left(email, 1)`, `email < 'm'`)
+    which rows meet a condition; among values of several columns, or known constants, the order of the result tells
+    which is greater. As GROUP BY and DISTINCT do. `in_order`: the server sorts by it, whatever ORDER BY says."""
+    if in_order:
+        ordered(reader, item)
+    use = Use.EQUALITY if item.tested else Use.GROUP if item.direct and not item.mixed else Use.FILTER
+    reader.use(use, item.sources)
+
+
+def ordered(reader: Reader, item: Item) -> None:
+    reader.use(Use.EQUALITY if item.tested else Use.ORDER, item.sources)
 
 
 def _conditional(reader: Reader, e: Expression, scope: Scope, item: Item | None = None) -> None:
@@ -134,7 +148,8 @@ def _conditional(reader: Reader, e: Expression, scope: Scope, item: Item | None 
     if isinstance(e, Operation) and is_simple(e):
         condition(reader, e, scope)
     else:
-        reader.use(Use.FILTER, (item or value(reader, e, scope)).sources)
+        found = item or value(reader, e, scope)
+        reader.use(Use.EQUALITY if found.tested else Use.FILTER, found.sources)
 
 
 def _is_distinct(e: Expression) -> bool:
@@ -149,17 +164,18 @@ def _counted(reader: Reader, e: Call, arguments: list[Item]) -> None:
         plain = isinstance(argument, Column | Star) and (item.direct or item.row is not None)
         if plain_use is Use.GROUP and (item.mixed or not item.direct):
             plain = False
-        reader.use(plain_use if plain else Use.FILTER, item.sources)
+        reader.use(plain_use if plain else Use.EQUALITY if item.tested else Use.FILTER, item.sources)
 
 
 def cast(reader: Reader, e: Cast, scope: Scope) -> Item:
     item = value(reader, e.operand, scope)
     type_name = _type(reader, e.type_name)
-    hazards.of_cast(reader, e, item)
-    fails = hazards.failing_cast(reader, e, item)
+    fails, number = hazards.of_cast(reader, e, item)
     if item.sources:
-        return Item(item.name, item.sources, False, type_name, weight=item.weight, hollow=item.hollow, fails=fails)
-    return Item("?column?", NO_SOURCES, True, type_name, weight=item.weight, fails=fails)
+        made = Item(item.name, item.sources, False, type_name, weight=item.weight, hollow=item.hollow, fails=fails)
+        made.number, made.tested = number, item.tested
+        return made
+    return Item("?column?", NO_SOURCES, True, type_name, weight=item.weight, fails=fails, number=number)
 
 
 def _type(reader: Reader, name: tuple[str, ...]) -> str | None:
@@ -199,31 +215,39 @@ def operation(reader: Reader, e: Operation, scope: Scope) -> Item:
     if reader.catalog.user_operators and e.operator in reader.catalog.user_operators:
         reader.functions.add(FunctionUse(".".join(e.qualifier), f"operator {e.operator}", FunctionRisk.USER))
     operands = values(reader, e.operands, scope)
-    if e.operator == "case":
-        for each, item in _decisive(e.operands, operands):
-            _conditional(reader, each, scope, item)
     made = computed(united(operands))
     hazards.of_operation(reader, e, operands, made)
+    if e.operator == "case":
+        made.number = _case(reader, e, operands, scope)
     lazily.of_operation(reader, e, operands)
-    return made if made.sources or made.weight > 1 or made.fails else CONSTANT
+    if not made.sources:
+        return made if made.weight > 1 or made.fails or made.number else CONSTANT
+    made.tested = is_tested(e, operands)
+    return made
 
 
-def _decisive(written: tuple[Expression, ...], operands: list[Item]) -> list[tuple[Expression, Item]]:
-    """The operands of a CASE that choose among the others: its test, the WHEN values, the conditions.
+def _case(reader: Reader, e: Operation, operands: list[Item], scope: Scope) -> Number | None:
+    """Notes what the conditions tell. Returns what is known of the results' size."""
+    decisive = _decisive(e.operands, operands)
+    for position in decisive:
+        _conditional(reader, e.operands[position], scope, operands[position])
+    return arithmetic.of_case(e, operands, frozenset(decisive))
+
+
+def _decisive(written: tuple[Expression, ...], operands: list[Item]) -> list[int]:
+    """The positions of the operands of a CASE that choose among the others: its test, the WHEN values, the conditions.
 
     The tree lists them flat; where a test cannot be told from a condition, both readings count."""
     first_is_condition = _is_condition(written[0]) or operands[0].type == "boolean" or len(written) < 3
     odd = not first_is_condition and not isinstance(written[1], Literal | Parameter)
     return [
-        (e, item)
-        for position, (e, item) in enumerate(zip(written, operands, strict=True))
-        if position == 0 or _is_condition(e) or (odd and position % 2)
+        position for position, e in enumerate(written) if position == 0 or _is_condition(e) or (odd and position % 2)
     ]
 
 
 def _is_condition(e: Expression) -> bool:
     if isinstance(e, Operation):
-        return e.operator in _CONDITIONS or e.operator.endswith((" any", " all"))
+        return e.operator in CONDITIONS or e.operator.endswith((" any", " all"))
     return isinstance(e, Subquery) and e.form in ("exists", "in", "any", "all")
 
 

@@ -15,25 +15,19 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from rules.catalog import Catalog
-from rules.facts import ColumnId, Use
-from rules.lineage import early
+from rules.facts import Use
+from rules.lineage import arithmetic, early, numbers
+from rules.lineage.numbers import Number
 from rules.lineage.reader import Reader
 from rules.lineage.values import Item, Sources, united
 from rules.postgres import total_functions as total
 from rules.tree import Call, Cast, Column, Expression, Literal, Operation, Parameter
 
-LARGEST_CONSTANT = 1_000_000
-SMALLEST_DIVISOR = 0.001
 HEAVIEST = 10_000
 """A text may grow by this factor: far from the 1 GB at which the server gives up, and where a length would show."""
 UNBOUND = HEAVIEST * 10
 PARAMETER = 500
-HEAVIEST_NUMBER = 8
-DIVISIONS = frozenset({"/", "%"})
-SUMS = frozenset({"+", "-"})
-_JSON_OPERATORS = frozenset({"->", "#>", "||", "subscript", "slice", "json_object", "json_array", "json_query"})
-FRACTIONS = ("numeric", "double precision", "real")
+LARGEST_COUNT = 6.0  # a million
 
 
 def told(reader: Reader, sources: Sources) -> None:
@@ -46,16 +40,18 @@ def told(reader: Reader, sources: Sources) -> None:
 def of_call(reader: Reader, e: Call, arguments: list[Item], made: Item) -> None:
     """Notes the call's hazards, and in `made`, its value, what follows from them."""
     weight = min(_call_weight(e, arguments), UNBOUND)
+    number = arithmetic.of_call(e, arguments) if _is_built_in(reader, e) else None
     if weight <= HEAVIEST and e.name[-1] in total.KEYED and _is_built_in(reader, e):
         told(reader, united(arguments[::2]))  # a key may not be NULL; any value will do
         is_total = all(isinstance(key, Literal) for key in e.arguments[::2])
     else:
-        is_total = weight <= HEAVIEST and _total_call(reader, e, arguments)
+        is_total = weight <= HEAVIEST and (_total_call(reader, e, arguments) or is_list(reader, e))
+        is_total = arithmetic.is_bounded(e, arguments, number) and (is_total or _is_remainder(e, number))
         if not is_total:
             told(reader, made.sources)
         is_total = is_total and _good_format(reader, e, arguments)
         early.of_call(reader, e, is_total)
-    made.weight = weight
+    made.weight, made.number = weight, number
     made.hollow = hollow_call(e, arguments)
     clock = not e.arguments and e.name[-1] in total.CLOCKS
     made.fails = not (clock or (is_total and early.safe_call(e, True))) or any(item.fails for item in arguments)
@@ -75,6 +71,12 @@ def _call_weight(e: Call, arguments: list[Item]) -> int:
     if name in total.GATHERING:
         return max(weight, HEAVIEST // 4) if united(arguments) else UNBOUND
     return 2 * weight + lengths // 16
+
+
+def _magnitude(e: Expression) -> float | None:
+    """A count or length that stands in the text, within bounds."""
+    found = numbers.of_constant(e.value) if isinstance(e, Literal) and e.value is not None else None
+    return 10**found.most if found is not None and found.most <= LARGEST_COUNT else None
 
 
 def constant_weight(e: Literal | Parameter) -> int:
@@ -103,22 +105,55 @@ def _total_call(reader: Reader, e: Call, arguments: list[Item]) -> bool:
         return len(arguments) <= total.MOST_ARGUMENTS.get(name, len(arguments))
     if name in total.WITH_CONSTANTS:
         worked_on = 1 if name in total.CONSTANT_FIRST else 0
-        if united(item for position, item in enumerate(arguments) if position != worked_on):
-            return False
+        rest = [item for position, item in enumerate(arguments) if position != worked_on]
+        if united(rest):
+            return name in total.COUNTED and len(rest) == 1 and _is_count(rest[0])
         # a bad constant fails for any value but NULL
         if not any(item.hollow for item in arguments):
             return True
         return early.safe_call(e, True) and _good_format(reader, e, arguments)
+    if name in total.PATHS:
+        return len(e.arguments) == 2 and _plain_path(e.arguments[1])
+    if name in total.ENCODING:
+        return isinstance(e.arguments[-1], Literal) and (e.arguments[-1].value or "").upper() in total.UTF8
     if name in total.AFTER_CONSTANT:
         return not arguments[0].sources and (name != "format" or _plain_format(e.arguments[0]))
     return name in total.ON_COLUMNS and all(isinstance(a, Column | Literal) for a in e.arguments)
+
+
+def _is_remainder(e: Call, number: Number | None) -> bool:
+    return e.name[-1] == "mod" and number is not None
+
+
+def is_list(reader: Reader, e: Call) -> bool:
+    """`unnest(ARRAY[a, b])` gives as many rows as stand in the text."""
+    if e.name[-1] != "unnest" or not _is_built_in(reader, e):
+        return False
+    return all(isinstance(a, Operation) and a.operator == "array" and _of_scalars(a) for a in e.arguments)
+
+
+def _of_scalars(e: Operation) -> bool:
+    return all(isinstance(o, Literal | Column) for o in e.operands)
+
+
+def _plain_path(e: Expression) -> bool:
+    """A jsonpath of names and places alone: others compare and compute, which can fail."""
+    return isinstance(e, Literal) and _PATH.fullmatch(e.value or "") is not None
+
+
+_PATH: Final = re.compile(r"(lax )?\$(\.\w+|\.\*|\[\*\]|\[\d{1,6}\])*")
+
+
+def _is_count(item: Item) -> bool:
+    return item.number is not None and item.number.kind <= numbers.Kind.INTEGER
 
 
 def _good_format(reader: Reader, e: Call, arguments: list[Item]) -> bool:
     """to_char takes any format for times; for numbers a bad one fails."""
     if e.name[-1] != "to_char":
         return True
-    if arguments[0].sources and _types(reader, arguments[0], ("date", "time", "interval")):
+    number = arguments[0].number
+    if number is not None and number.kind not in numbers.NUMBERS:
         return True
     given = e.arguments[-1]
     return isinstance(given, Literal) and _NUMBER_FORMAT.fullmatch(given.value or "") is not None
@@ -127,40 +162,14 @@ def _good_format(reader: Reader, e: Call, arguments: list[Item]) -> bool:
 _NUMBER_FORMAT: Final = re.compile(r"(?:FM)?[90,G]*(?:[.D][90]*)?")
 
 
-def of_cast(reader: Reader, e: Cast, item: Item) -> None:
+def of_cast(reader: Reader, e: Cast, item: Item) -> tuple[bool, Number | None]:
+    """Notes the cast's hazards. Returns whether it may fail, and what is known of the number's size. A constant becomes
+    a value of the type when the statement is parsed."""
     early.of_cast(reader, e, bool(item.sources))
-    if item.sources and not _total_cast(reader, e, item):
+    is_total, number = arithmetic.of_cast(reader, e, item)
+    if not is_total:
         told(reader, item.sources)
-
-
-def failing_cast(reader: Reader, e: Cast, item: Item) -> bool:
-    """A constant becomes a value of the type when the statement is parsed."""
-    return item.fails or not (isinstance(e.operand, Literal | Parameter) or _total_cast(reader, e, item))
-
-
-def _total_cast(reader: Reader, e: Cast, item: Item) -> bool:
-    if e.is_array or not _is_built_in_type(reader, e):
-        return False
-    name = e.type_name[-1]
-    return name in total.TEXTS or (name == "date" and _types(reader, item, ("timestamp", "date")))
-
-
-_SYSTEM: Final = frozenset({"pg_catalog", "information_schema"})
-
-
-def _is_built_in_type(reader: Reader, e: Cast) -> bool:
-    """A domain called like a built-in type may check its values."""
-    return e.type_name[-2:-1] == ("pg_catalog",) or (
-        len(e.type_name) == 1 and e.type_name[0] not in _own_types(reader.catalog)
-    )
-
-
-def _own_types(catalog: Catalog) -> frozenset[str]:
-    """The bare names of types that are not built in."""
-    found = catalog.derived.get("own types")
-    if not isinstance(found, frozenset):
-        found = catalog.derived["own types"] = frozenset(t.name for t in catalog.types if t.schema not in _SYSTEM)
-    return found
+    return item.fails or not (is_total or isinstance(e.operand, Literal | Parameter)), number
 
 
 def _is_built_in(reader: Reader, e: Call) -> bool:
@@ -177,14 +186,28 @@ _IDENTIFIER: Final = re.compile(r"%(\d+\$)?-?\d*I")
 
 def of_operation(reader: Reader, e: Operation, operands: list[Item], made: Item) -> None:
     """Notes the operation's hazards, and in `made`, its value, what follows from them."""
-    weight = _operation_weight(e, operands)
-    is_total = weight <= HEAVIEST and _total_operation(reader, e, operands, weight)
+    made.weight = _operation_weight(e, operands)
+    made.hollow = hollow_operation(e, operands)
+    if e.operator in arithmetic.OPERATORS:
+        is_total = _arithmetic(reader, e, operands, made)
+    else:
+        made.number = arithmetic.chosen(e, operands)
+        is_total = made.weight <= HEAVIEST and _total_operation(reader, e, operands)
+        early.of_operation(reader, e, is_total, bool(made.sources))
+        if not is_total:
+            told(reader, made.sources)
+    made.fails = not is_total or any(item.fails for item in operands)
+
+
+def _arithmetic(reader: Reader, e: Operation, operands: list[Item], made: Item) -> bool:
+    """Whether it never fails. A division by zero is the divisor's fault: what is divided does not show in it."""
+    made.number = arithmetic.of_operator(reader, e, operands)
+    divisor = arithmetic.divisor(e, operands)
+    is_total = made.number is not None and divisor is None
     early.of_operation(reader, e, is_total, bool(made.sources))
     if not is_total:
-        told(reader, made.sources)
-    made.weight = weight
-    made.hollow = hollow_operation(e, operands)
-    made.fails = not is_total or any(item.fails for item in operands)
+        told(reader, made.sources if divisor is None or made.number is None else divisor)
+    return is_total
 
 
 def _operation_weight(e: Operation, operands: list[Item]) -> int:
@@ -193,7 +216,7 @@ def _operation_weight(e: Operation, operands: list[Item]) -> int:
     return min(sum(weights) if e.operator in total.JOINING else max(weights, default=1), UNBOUND)
 
 
-def _total_operation(reader: Reader, e: Operation, operands: list[Item], weight: int) -> bool:
+def _total_operation(reader: Reader, e: Operation, operands: list[Item]) -> bool:
     if e.operator in reader.catalog.user_operators:
         return False
     word = e.operator.removesuffix(" any").removesuffix(" all")
@@ -201,13 +224,7 @@ def _total_operation(reader: Reader, e: Operation, operands: list[Item], weight:
         return not united(operands[1:]) and _matches(word, e, operands[0])
     if word == "json_object" and united(operands[::2]):
         return False  # a key may not be NULL
-    if word in total.OPERATORS:
-        return True
-    if word in SUMS or word == "*":
-        return _total_arithmetic(reader, e, operands, weight, word == "*")
-    if word not in DIVISIONS or len(operands) != 2 or operands[1].sources:
-        return False
-    return weight <= HEAVIEST_NUMBER and (_magnitude(e.operands[1]) or 0) >= SMALLEST_DIVISOR
+    return word in total.OPERATORS or (word in total.PLACES and not united(operands[1:]))
 
 
 def _matches(word: str, e: Operation, text: Item) -> bool:
@@ -216,55 +233,3 @@ def _matches(word: str, e: Operation, text: Item) -> bool:
     if word not in early.LIKES and not text.hollow:
         return True
     return all(early.safe_pattern(word, pattern) for pattern in e.operands[1:])
-
-
-def _total_arithmetic(reader: Reader, e: Operation, operands: list[Item], weight: int, product: bool) -> bool:
-    """No sum or product of what is stored and small constants reaches the end of its type. Integers do, when they are
-    added to themselves again and again, and so do products of `real`."""
-    stored = [item for item in operands if item.sources]
-    if not all(_is_number(o) for o, item in zip(e.operands, operands, strict=True) if item.sources):
-        return False
-    if not all(item.sources or _magnitude(o) is not None for o, item in zip(e.operands, operands, strict=True)):
-        return False
-    if weight > (2 if any(_any_type(reader, item, ("real",)) for item in stored) else HEAVIEST_NUMBER):
-        return False
-    if any(_types(reader, item, FRACTIONS) for item in stored):
-        return True
-    return not product and (len(stored) == 1 or all(_types(reader, item, total.UNBOUNDED) for item in stored))
-
-
-def _is_number(e: Expression) -> bool:
-    """Not JSON, of which - takes members away, and fails where there are none."""
-    if isinstance(e, Call):
-        return "json" not in e.name[-1]
-    if isinstance(e, Operation):
-        return e.operator not in _JSON_OPERATORS and all(map(_is_number, e.operands))
-    return isinstance(e, Column | Literal | Cast | Parameter)
-
-
-def _magnitude(e: Expression) -> float | None:
-    """The size of a numeric constant within bounds; other constants and parameters have none."""
-    if isinstance(e, Operation) and e.operator == "-" and len(e.operands) == 1:
-        return _magnitude(e.operands[0])
-    if not isinstance(e, Literal) or e.value is None:
-        return None
-    try:
-        size = abs(float(e.value))
-    except ValueError:
-        return None
-    return size if size <= LARGEST_CONSTANT else None
-
-
-def _types(reader: Reader, item: Item, wanted: tuple[str, ...]) -> bool:
-    """Every column behind the value has a type whose name starts with one of these."""
-    return all(_type_of(reader, source).startswith(wanted) for source in item.sources)
-
-
-def _any_type(reader: Reader, item: Item, wanted: tuple[str, ...]) -> bool:
-    return any(_type_of(reader, source).startswith(wanted) for source in item.sources)
-
-
-def _type_of(reader: Reader, source: ColumnId) -> str:
-    relation = reader.catalog.by_name.get(source.table_id)
-    column = relation.column(source.column) if relation else None
-    return column.type if column else ""

@@ -8,8 +8,9 @@ from typing import Any, Final
 from rules.facts import Use
 from rules.lineage import hazards
 from rules.lineage.common import Common
-from rules.lineage.conditions import condition, is_constant
-from rules.lineage.expressions import starred, value, values
+from rules.lineage.conditions import condition
+from rules.lineage.equality import is_constant
+from rules.lineage.expressions import ordered, partitioned, starred, value, values
 from rules.lineage.names import output_name
 from rules.lineage.reader import Reader
 from rules.lineage.scope import Scope
@@ -123,6 +124,8 @@ def _select(reader: Reader, q: Select, outer: Scope) -> tuple[Item, ...]:
     reader.settled = False
     if q.having is not None:
         condition(reader, q.having, scope)
+    for e in q.partitions:
+        partitioned(reader, value(reader, e, scope), in_order=True)
     if q.windows:
         reader.use(Use.ORDER, united(values(reader, q.windows, scope)))
     if q.distinct:
@@ -130,7 +133,7 @@ def _select(reader: Reader, q: Select, outer: Scope) -> tuple[Item, ...]:
     for e in q.distinct_on:
         item = _ordering(reader, e, scope, items)
         _compare(reader, (item,))
-        reader.use(Use.ORDER, item.sources)  # the server sorts by it, whatever ORDER BY says or leaves out
+        ordered(reader, item)  # the server sorts by it, whatever ORDER BY says or leaves out
     _finish(reader, q, scope, items)
     if q.locks:
         _locked(reader, q.sources, scope)
@@ -179,7 +182,7 @@ def _composite_columns(reader: Reader, operand: Expression, item: Item) -> tuple
 def _finish(reader: Reader, q: Select | Values, scope: Scope, items: tuple[Item, ...]) -> None:
     """ORDER BY, LIMIT and OFFSET."""
     for e in q.order_by:
-        reader.use(Use.ORDER, _ordering(reader, e, scope, items).sources)
+        ordered(reader, _ordering(reader, e, scope, items))
     for limit in (q.limit, q.offset):
         if limit is not None:
             reader.use(Use.FILTER, value(reader, limit, scope).sources)
@@ -213,11 +216,8 @@ def _grouped(reader: Reader, group_by: Iterable[Expression], scope: Scope, items
 
 
 def _compare(reader: Reader, items: Iterable[Item]) -> None:
-    """Grouping by a column tells which of its values are equal; by an expression over it (`left(email, 1)`,
-    `email < 'm'`) it tells which rows meet a condition; among values of several columns, or known constants, the order
-    of the result tells which is greater."""
     for item in items:
-        reader.use(Use.GROUP if item.direct and not item.mixed else Use.FILTER, item.sources)
+        partitioned(reader, item)
 
 
 def _locked(reader: Reader, sources: Iterable[Source], scope: Scope) -> None:
@@ -310,7 +310,7 @@ def _order_set(reader: Reader, q: SetOperation, inner: Scope, items: tuple[Item,
     """ORDER BY of a set operation knows output names and positions only."""
     scope = Scope((Entry(None, items),), inner, inner.common)
     for e in q.order_by:
-        reader.use(Use.ORDER, _ordering(reader, e, scope, items).sources)
+        ordered(reader, _ordering(reader, e, scope, items))
     for limit in (q.limit, q.offset):
         if limit is not None:
             reader.use(Use.FILTER, value(reader, limit, scope).sources)

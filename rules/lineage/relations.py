@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rules.catalog import Catalog, Relation
 from rules.facts import ColumnId, FunctionUse, TableUse
+from rules.lineage.numbers import of_type
 from rules.lineage.values import Item, Refused, index
 from rules.tree import Access
 
@@ -62,7 +63,13 @@ def _made(catalog: Catalog, relation: Relation, only: bool) -> Shape | Refused:
 def _stored(catalog: Catalog, relation: Relation, only: bool) -> Shape:
     family = related(catalog, relation, only)
     items = tuple(
-        Item(c.name, frozenset(ColumnId(*r.qualified, c.name) for r in family if r.column(c.name)), True, c.type)
+        Item(
+            c.name,
+            frozenset(ColumnId(*r.qualified, c.name) for r in family if r.column(c.name)),
+            True,
+            c.type,
+            number=of_type(c.type, c.modifier),
+        )
         for c in relation.columns
     )
     return Shape(relation, items, uses_of(catalog, relation, Access.SELECT, only))

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
 from rules.lineage import functions, hazards
-from rules.lineage.conditions import condition, is_constant, merged
+from rules.lineage.conditions import condition, merged
+from rules.lineage.equality import is_constant
 from rules.lineage.expressions import value
 from rules.lineage.reader import Reader
 from rules.lineage.relations import Shape, shape
@@ -115,7 +116,8 @@ def function(reader: Reader, item: FunctionSource, before: list[Entry], outer: S
 
 def _function_columns(reader: Reader, call: Expression, item: FunctionSource, around: Scope) -> tuple[list[Item], bool]:
     result = value(reader, call, around)
-    hazards.told(reader, result.sources)  # how many rows come, and whether any
+    if not (isinstance(call, Call) and hazards.is_list(reader, call)):
+        hazards.told(reader, result.sources)  # how many rows come, and whether any
     if isinstance(call, Call) and call.name == ("unnest",) and len(call.arguments) > 1:
         return [_unnested(reader, a, around) for a in call.arguments], False
     names = item.record_columns or _known_columns(reader, call, around)

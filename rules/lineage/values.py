@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 
 from rules.catalog import Relation
 from rules.facts import ColumnId
+from rules.lineage.numbers import Number, merged
 from rules.tree import Name, Unparsable
 
 Sources: TypeAlias = frozenset[ColumnId]
@@ -47,9 +48,12 @@ class Item:
     fields of a row value. `listed`: a column of constants that stand in the text (VALUES), or of a parameter. `weight`:
     how many times larger than what is stored it may be (characters, digits), see `rules.lineage.hazards`. `hollow`:
     whether it is NULL tells more than which of its columns are NULL. `fails`: working it out may fail, or do something
-    besides (nextval), see `rules.lineage.lazily`."""
+    besides (nextval), see `rules.lineage.lazily`. `number`: what is known of its size. `tested`: it is made of
+    comparisons for equality and of nothing else, so that it tells no more than they do."""
 
-    __slots__ = ("direct", "fails", "hollow", "listed", "mixed", "name", "row", "sources", "type", "weight")
+    __slots__ = (
+        "direct", "fails", "hollow", "listed", "mixed", "name", "number", "row", "sources", "tested", "type", "weight",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -63,6 +67,8 @@ class Item:
         weight: int = 1,
         hollow: bool = False,
         fails: bool = False,
+        number: Number | None = None,
+        tested: bool = False,
     ) -> None:
         self.name = name
         self.mixed = mixed
@@ -70,6 +76,8 @@ class Item:
         self.weight = weight
         self.hollow = hollow
         self.fails = fails
+        self.number = number
+        self.tested = tested
         self.sources = sources
         self.direct = direct
         self.type = type
@@ -84,7 +92,9 @@ class Item:
 
     def traits(self) -> tuple[object, ...]:
         """What a set operation or a recursion may add to."""
-        return (self.sources, self.direct, self.mixed, self.weight, self.hollow, self.fails)
+        return (
+            self.sources, self.direct, self.mixed, self.weight, self.hollow, self.fails, self.number, self.tested,
+        )  # fmt: skip
 
     def part(self, name: str | None) -> Item:
         """A field of it, where its fields are not told apart."""
@@ -94,7 +104,7 @@ class Item:
     def _as(self, name: str, fails: bool) -> Item:
         return Item(
             name, self.sources, self.direct, self.type, self.row, self.mixed, self.listed, self.weight, self.hollow,
-            fails,
+            fails, self.number, self.tested,
         )  # fmt: skip
 
 
@@ -120,16 +130,18 @@ def paired(left: Item, right: Item) -> Item:
         return left
     weight, hollow, fails = max(left.weight, right.weight), left.hollow or right.hollow, left.fails or right.fails
     if not (left.sources or right.sources):
-        if (left.direct, left.listed, left.weight, left.fails) == (right.direct, right.listed, right.weight, fails):
+        if left.listed is right.listed and left.traits() == right.traits():
             return left
-        direct = left.direct and right.direct
-        return Item(left.name, NO_SOURCES, direct, left.type, left.row, weight=weight, fails=fails)
+        direct, number = left.direct and right.direct, merged((left.number, right.number))
+        return Item(left.name, NO_SOURCES, direct, left.type, left.row, weight=weight, fails=fails, number=number)
     sources = left.sources | right.sources
     direct = left.direct and right.direct
     mixed = left.mixed or right.mixed or left.sources != right.sources
-    if (sources, direct, mixed, weight, hollow, fails) == left.traits():
+    number, tested = merged((left.number, right.number)), left.tested and right.tested
+    if (sources, direct, mixed, weight, hollow, fails, number, tested) == left.traits():
         return left
-    return Item(left.name, sources, direct, left.type or right.type, None, mixed, False, weight, hollow, fails)
+    of_type = left.type or right.type
+    return Item(left.name, sources, direct, of_type, None, mixed, False, weight, hollow, fails, number, tested)
 
 
 class Entry:

@@ -16,7 +16,7 @@ from rules.lineage.output import output_names
 from rules.postgres.grammar import parse_tree
 from rules.postgres.nodes import Refused
 from rules.postgres.system_catalogs import system_relations
-from rules.postgres.types import BUILT_IN_TYPES, TYPE_NAMES
+from rules.postgres.types import BUILT_IN_TYPES, TYPE_NAMES, modifier_of
 
 Node: TypeAlias = dict[str, Any]
 
@@ -138,7 +138,7 @@ class _Builder:
         return Type(relation.oid, schema, name, "c", "C")
 
     def column(self, body: Node) -> Column:
-        return Column(body["colname"], 0, *self.type(body["typeName"]))
+        return Column(body["colname"], 0, *self.type(body["typeName"]), modifier=modifier_of(body["typeName"]))
 
 
 _SERIALS: Final = {

@@ -130,7 +130,13 @@ def cast(read: Reader, body: Node) -> Expression:
 
 def as_type(operand: Expression, type_node: Node, at: int) -> Cast:
     """The operand cast to the type of a TypeName. Raises Refused."""
-    return Cast(operand, type_name(type_node), at, "arrayBounds" in type_node)
+    return Cast(operand, type_name(type_node), at, "arrayBounds" in type_node, modifiers(type_node))
+
+
+def modifiers(body: Node) -> tuple[int, ...] | None:
+    """The numbers in parentheses after a type's name; None when they are no plain numbers."""
+    found = [node.get("A_Const", {}).get("ival") for node in body.get("typmods", ())]
+    return None if None in found else tuple([value.get("ival", 0) for value in found])
 
 
 @_node("CollateClause", "arg collname location")
@@ -302,14 +308,14 @@ def _sort_key(read: Reader, body: Node) -> Expression:
 _WINDOW_FIELDS: Final = words("name refname partitionClause orderClause frameOptions startOffset endOffset location")
 
 
-def window(read: Reader, body: Node) -> tuple[Expression, ...]:
-    """Every expression of a window definition: PARTITION BY, ORDER BY and the frame's bounds."""
+def window(read: Reader, body: Node) -> tuple[tuple[Expression, ...], tuple[Expression, ...]]:
+    """Every expression of a window definition: PARTITION BY; ORDER BY and the frame's bounds."""
     if not body.keys() <= _WINDOW_FIELDS:
         raise unknown("a window with " + ", ".join(sorted(body.keys() - _WINDOW_FIELDS)), body.get("location", -1))
     parts = read.expressions(body.get("partitionClause", []))
     order = sort_keys(read, body.get("orderClause", []))
     frame = tuple(read.expression(body[end]) for end in ("startOffset", "endOffset") if body.get(end))
-    return parts + order + frame
+    return parts, order + frame
 
 
 def _conditions(read: Reader, body: Node, arguments: tuple[Expression, ...]) -> tuple[Expression, ...]:
@@ -318,8 +324,6 @@ def _conditions(read: Reader, body: Node, arguments: tuple[Expression, ...]) -> 
         found += (Operation("distinct", arguments),)
     if "agg_filter" in body:
         found += (read.expression(body["agg_filter"]),)
-    if "over" in body:
-        found += window(read, body["over"])
     return found
 
 
@@ -334,7 +338,7 @@ def _arguments(read: Reader, body: Node) -> tuple[Expression, ...]:
     return found
 
 
-_CONDITIONS: Final = words("agg_order agg_filter over agg_distinct")
+_CONDITIONS: Final = words("agg_order agg_filter agg_distinct")
 
 
 @_node(
@@ -343,13 +347,10 @@ _CONDITIONS: Final = words("agg_order agg_filter over agg_distinct")
 )
 def call(read: Reader, body: Node) -> Expression:
     arguments = _arguments(read, body)
-    made = Call(
-        strings(body["funcname"]),
-        arguments,
-        _conditions(read, body, arguments) if body.keys() & _CONDITIONS else (),
-        "agg_star" in body,
-        body.get("location", 0),
-    )
+    conditions = _conditions(read, body, arguments) if body.keys() & _CONDITIONS else ()
+    partitions, rest = window(read, body["over"]) if "over" in body else ((), ())
+    name, at = strings(body["funcname"]), body.get("location", 0)
+    made = Call(name, arguments, conditions + rest, "agg_star" in body, at, partitions)
     read.calls.append(made)
     return made
 

@@ -98,7 +98,7 @@ def _aggregate(read: Reader, name: str, values: tuple[Expression, ...], body: No
     _known("a JSON aggregate", body, _AGGREGATE_FIELDS)
     operands = values + sort_keys(read, body.get("agg_order", []))
     operands += tuple(read.expressions([body["agg_filter"]] if "agg_filter" in body else []))
-    return _typed(name, operands + (window(read, body["over"]) if "over" in body else ()), body)
+    return _typed(name, operands + (sum(window(read, body["over"]), ()) if "over" in body else ()), body)
 
 
 @_node("JsonObjectAgg", "constructor arg absent_on_null unique")

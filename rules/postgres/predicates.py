@@ -113,7 +113,7 @@ _FORBIDDEN: Final = {
 
 def _call(e: Call) -> tuple[Expression, ...]:
     name = ".".join(e.name)
-    if e.conditions or e.star or e.name[-1] in _OVER_ROWS:
+    if e.conditions or e.partitions or e.star or e.name[-1] in _OVER_ROWS:
         raise BadPredicateError(
             f"where calls {name} over several rows", "a filter looks at one row alone", "use columns"
         )

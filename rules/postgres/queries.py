@@ -98,13 +98,15 @@ def _plain(read: Reader, body: Node) -> Query:
     if not body.keys() & _RARE:
         return Select(made, sources, where, **tail)
     distinct = [node for node in body.get("distinctClause", []) if node]
+    windows = [window(read, node["WindowDef"]) for node in body.get("windowClause", [])]
     return Select(
         made,
         sources,
         where,
         group_by=tuple(_grouping(read, body.get("groupClause", []))),
         having=read.optional(body.get("havingClause")),
-        windows=tuple([e for n in body.get("windowClause", []) for e in window(read, n["WindowDef"])]),
+        windows=tuple([e for _, rest in windows for e in rest]),
+        partitions=tuple([e for partitions, _ in windows for e in partitions]),
         distinct_on=read.expressions(distinct),
         distinct="distinctClause" in body and not distinct,
         locks="lockingClause" in body,

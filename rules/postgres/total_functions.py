@@ -29,8 +29,8 @@ TOTAL: Final = words("""
 #: Total while every argument but the one that is worked on is a constant: its bad values fail whatever the data is.
 WITH_CONSTANTS: Final = words("""
     date_part date_trunc encode extract json_extract_path json_extract_path_text jsonb_extract_path
-    jsonb_extract_path_text left lpad nth_value overlay regexp_count regexp_like regexp_replace regexp_substr repeat
-    replace right rpad split_part substr substring timezone to_char translate
+    jsonb_extract_path_text left lpad nth_value overlay regexp_count regexp_like regexp_match regexp_replace
+    regexp_substr repeat replace right rpad split_part substr substring timezone to_char translate
 """)
 
 #: Of the total ones, those that are so with so many arguments at most.
@@ -41,6 +41,16 @@ OFFSET: Final = words("lag lead")
 
 #: Of those, the ones whose first argument is the constant.
 CONSTANT_FIRST: Final = words("date_part date_trunc extract timezone")
+
+#: Of those, the ones that take whatever count or place.
+COUNTED: Final = words("left right substr substring")
+
+#: Total while the path has nothing in it that compares or computes.
+PATHS: Final = words("jsonb_path_exists jsonb_path_query_first jsonb_path_query_array")
+
+#: Total with this encoding, which has every character.
+ENCODING: Final = words("convert_to")
+UTF8: Final = frozenset({"UTF8", "UTF-8", "UNICODE"})
 
 #: Total on stored columns as they are; computed arrays of different sizes would not go together.
 ON_COLUMNS: Final = words("array_agg array_append array_cat array_prepend array_remove array_replace range_agg")
@@ -71,7 +81,7 @@ JOINING: Final = words("""
 MAYBE_NULL: Final = words("""
     nullif -> ->> #> #>> subscript slice array_position array_length array_lower array_upper array_dims array_ndims
     regexp_substr regexp_match substring json_extract_path json_extract_path_text jsonb_extract_path
-    jsonb_extract_path_text json_value json_query
+    jsonb_extract_path_text json_value json_query jsonb_path_query_first
 """)
 
 #: Operators and constructs of the query tree (rules.postgres.expressions) that are total on any operands.
@@ -84,6 +94,9 @@ OPERATORS: Final = words("""
 
 #: Pattern matches: total while the pattern is a constant.
 PATTERNS: Final = words("~ ~* !~ !~* like not_like ilike not_ilike similar not_similar ~~ !~~ ~~* !~~* ^@")
+
+#: What is taken out of an array: total while the places are constants.
+PLACES: Final = words("subscript slice")
 
 #: Types whose products do not overflow for values that a table holds and small constants.
 UNBOUNDED: Final = ("numeric", "double precision", "real", "interval", "timestamp", "date", "money")

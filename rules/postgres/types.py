@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from rules.catalog import Type
+from rules.postgres.expressions import modifiers
 
 #: name, OID, OID of its array type, typtype, typcategory, the name format_type prints
 _BUILT_IN: Final = """
@@ -107,3 +108,11 @@ BUILT_IN_TYPES: Final[tuple[Type, ...]] = tuple(
 TYPE_NAMES: Final[dict[str, tuple[str, int, int]]] = {
     name: (printed, int(oid), int(array)) for name, oid, array, _, _, printed in _rows()
 }
+
+
+def modifier_of(body: dict[str, Any]) -> int:
+    """The p and s of numeric(p, s) as pg_attribute.atttypmod has them; -1 for other types."""
+    given = modifiers(body)
+    if not given or body["names"][-1]["String"]["sval"] != "numeric":
+        return -1
+    return ((given[0] << 16) | (given[1] & 0x7FF if len(given) > 1 else 0)) + 4

@@ -65,7 +65,7 @@ def test_build() -> None:
         | {
             "schemas": [("public",)],
             "relations": [("1", "public", "t", "r", None, "t"), ("2", "public", "v", "v", "SELECT 1", "f")],
-            "columns": [("1", "a", "1", "23", "f"), ("1", "b", "3", "25", "t")],
+            "columns": [("1", "a", "1", "23", "f", "-1"), ("1", "b", "3", "25", "t", "-1")],
             "generated": [("1", "3", "1"), ("1", "3", "2")],
             "parents": [("1", "7"), ("1", "8")],
             "types": [("23", "pg_catalog", "int4", "b", "N", "0", "integer"), ("90", "hr", "m", "e", "E", "0", "hr.m")],
