@@ -111,7 +111,7 @@ def test_the_version_follows_the_contents_not_the_order() -> None:
 
 
 def test_others_get_their_turn_while_many_tables_are_worked_through() -> None:
-    many: list[Row] = [("1", f"c{number}", str(number), "25", "f") for number in range(10_000)]
+    many: list[Row] = [("1", f"c{number}", str(number), "25", "f", "-1") for number in range(10_000)]
     turns = 0
 
     async def query(sql: str) -> list[Row]:
