@@ -22,7 +22,14 @@ from tests.live.raw import Message
 #: name -> statements; a list in place of one is a text of several
 CONVERSATIONS: Final = YAML(typ="safe").load(Path(__file__).with_name("own_world.yaml"))
 #: what touches no table needs a rule for all tables, which not every role has
-EVERYWHERE: Final = frozenset({"enums and domains", "a schema of its own", "a schema of its own in one transaction"})
+EVERYWHERE: Final = frozenset(
+    {
+        "enums and domains",
+        "a schema of its own",
+        "a schema of its own in one transaction",
+        "a text that moves the search path",
+    }
+)
 #: rulebook of a role that changes the structure everywhere and has masks on some tables
 ADMIN: Final = """
 version: 1
@@ -66,7 +73,7 @@ def replies(place: Place, sent: list[bytes]) -> list[list[object]]:
 
 def told(message: Message) -> object:
     if message.kind in "EN":
-        return message.kind, message.fields["C"]
+        return message.kind, message.fields["C"], message.fields.get("P")
     if message.kind == "T":  # the table's OID is another one each time
         return "T", list(columns(message.payload))
     return message.kind, message.payload

@@ -35,15 +35,15 @@ CHANGES: Final = [
     "CREATE TABLE m_child () INHERITS (m_new)",
     "ALTER TABLE m_new ADD COLUMN ssn text DEFAULT 'mine'",
     "ALTER TABLE m_new RENAME TO m_old",
-    "ALTER TABLE pg_temp.customers RENAME COLUMN name TO email2",
-    "ALTER TABLE pg_temp.customers RENAME TO renamed",
+    "ALTER TABLE pg_temp.picked RENAME COLUMN name TO id2",
+    "ALTER TABLE pg_temp.picked RENAME TO m_old",
     "DROP TABLE pg_temp.customers",
     "DROP TABLE IF EXISTS pg_temp.products",
     "DROP VIEW IF EXISTS pg_temp.customer_view",
     "DROP VIEW m_view",
     "DROP TABLE IF EXISTS m_new, m_old CASCADE",
     "DISCARD TEMP",
-    "SET search_path = pg_catalog, hr, public",
+    "SET search_path = pg_catalog, public",
     "SET LOCAL search_path = public, pg_temp",
     "RESET search_path",
 ]
@@ -103,7 +103,8 @@ def comparable(steps: Sequence[str], replies: list[list[Message]]) -> list[list[
     status = b"I"
     for step, messages in zip([*steps, "ROLLBACK", "SELECT 1"], replies, strict=True):
         plain = status != b"E" and step not in HIDDEN
-        found.append([told(m) if plain else m.kind for m in messages if m.kind not in "N"])
+        failed = any(m.kind == "E" for m in messages)  # the gate looks at names in Parse, the server at some in Execute
+        found.append([told(m) if plain else m.kind for m in messages if m.kind not in ("N12n" if failed else "N")])
         status = messages[-1].payload
     return found
 

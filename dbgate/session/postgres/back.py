@@ -18,6 +18,7 @@ from dbgate.session.postgres.registry import Portal, Prepared
 from dbgate.session.postgres.results import note_shape, open_query_stream, read_fields
 from dbgate.session.postgres.rewriting import failed_check, rewrite_of_piece, told_in_place
 from dbgate.session.postgres.runs import NOT_RUN
+from dbgate.session.postgres.scripts import fail_script
 from dbgate.session.postgres.splice import Splice
 from dbgate.session.postgres.state import (
     Asked,
@@ -64,6 +65,7 @@ def on_parse_complete(state: State, splice: Splice, start: int, end: int) -> Non
     entry, _ = state.ledger.step(ord("1"))
     if swallow_own(state, entry, splice, start, end):
         return
+    swallow(entry, splice, start, end)
     asked = as_promised(entry, AskedParse)
     state.names.statements[asked.name] = asked.prepared
 
@@ -72,6 +74,7 @@ def on_bind_complete(state: State, splice: Splice, start: int, end: int) -> None
     entry, _ = state.ledger.step(ord("2"))
     if swallow_own(state, entry, splice, start, end):
         return
+    swallow(entry, splice, start, end)
     asked = as_promised(entry, AskedBind)
     prepared = state.names.statements.get(asked.statement)
     if prepared is not None:
@@ -85,6 +88,7 @@ def on_close_complete(state: State, splice: Splice, start: int, end: int) -> Non
     entry, _ = state.ledger.step(ord("3"))
     if swallow_own(state, entry, splice, start, end):
         return
+    swallow(entry, splice, start, end)
     asked = as_promised(entry, AskedClose)
     names: dict[str, Prepared] | dict[str, Portal]
     names = state.names.statements if asked.target == ord("S") else state.names.portals
@@ -98,7 +102,10 @@ def on_parameter_description(state: State, splice: Splice, start: int, end: int)
 
 def on_no_data(state: State, splice: Splice, start: int, end: int) -> None:
     entry, _ = state.ledger.step(ord("n"))
-    swallow(entry, splice, start, end)
+    if isinstance(entry.subject, AskedDescribe) and entry.subject.of_script:
+        splice.replace(start, end)
+    else:
+        swallow(entry, splice, start, end)
 
 
 def on_portal_suspended(state: State, splice: Splice, start: int, end: int) -> None:
@@ -269,6 +276,7 @@ def pass_error(
 def fail_head(state: State, entry: Entry[Asked], sqlstate: str) -> None:
     """A Query's error is followed by its ReadyForQuery; in the extended protocol all up to Sync is skipped."""
     state.ledger.copying = False
+    fail_script(state, entry.subject)
     if isinstance(entry.subject, AskedQuery):
         running = entry.subject.running
         if running.run is not None:

@@ -24,6 +24,7 @@ from dbgate.session.postgres.refusals import PATH_MOVED, TOO_MANY_PREPARED, refu
 from dbgate.session.postgres.registry import Prepared, server_name
 from dbgate.session.postgres.rewriting import rewrite_of, rewrite_of_piece
 from dbgate.session.postgres.runs import Running
+from dbgate.session.postgres.scripts import script_of
 from dbgate.session.postgres.splice import Splice
 from dbgate.session.postgres.state import (
     AskedBind,
@@ -54,6 +55,10 @@ Handler = Callable[[State, Splice, int, int], bool]
 
 def on_query(state: State, splice: Splice, start: int, end: int) -> bool:
     text = frontend.read_query(splice.buffer, start + HEADER_SIZE, end)
+    state.script = script_of(state, text)
+    if state.script is not None:
+        splice.replace(start, end)
+        return True
     decisions = decide(state, text)
     if decisions is None:
         return False

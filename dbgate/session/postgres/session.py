@@ -25,6 +25,7 @@ from dbgate.session.postgres.login import Limits, SessionLogin
 from dbgate.session.postgres.metering import masked_rows, pass_rows
 from dbgate.session.postgres.results import current_stream
 from dbgate.session.postgres.runs import Book
+from dbgate.session.postgres.scripts import feed
 from dbgate.session.postgres.splice import Splice
 from dbgate.session.postgres.state import FatalError, MakeContext, Phase, State, Stream
 from dbgate.session.postgres.texts import fatal_message
@@ -197,7 +198,9 @@ class PostgresSession:
         state, buffer, size = self._state, splice.buffer, len(splice.buffer)
         position, need = 0, 0
         largest = state.limits.client_message
-        while size - position >= HEADER_SIZE:
+        if state.script is not None:
+            splice.insert(0, feed(state, front.handle))
+        while state.phase is Phase.OPEN and size - position >= HEADER_SIZE:
             splice.at = position
             kind, length = HEADER.unpack_from(buffer, position)
             if length < LENGTH_SIZE or length > largest:
@@ -209,8 +212,8 @@ class PostgresSession:
             if not front.handle(state, kind, splice, position, end):
                 break
             position = end
-            if state.phase is not Phase.OPEN:
-                break
+            if state.script is not None:
+                splice.insert(end, feed(state, front.handle))
         if position < size and state.phase is not Phase.CLOSED:
             self._client.keep(buffer[position:], need)
         return position
@@ -331,9 +334,12 @@ class PostgresSession:
             state.phase = Phase.OPEN
         if state.phase is Phase.AWAITS_QUIET and not state.ledger:
             return self._ask_path(to_client)
-        if state.phase is Phase.OPEN and len(self._client) and not self._client.incomplete:
+        if state.phase is Phase.OPEN and self._may_go_on():
             return self._resume(to_client, to_upstream)
         return state.outcome(to_client, to_upstream)
+
+    def _may_go_on(self) -> bool:
+        return self._state.script is not None or bool(len(self._client) and not self._client.incomplete)
 
     def _ask_path(self, to_client: bytes) -> Outcome:
         """Where nothing can be asked now, the question waits for the next Query or Sync."""
@@ -352,7 +358,7 @@ class PostgresSession:
     def _resume(self, to_client: bytes, to_upstream: bytes = b"") -> Outcome:
         """Take up the client's bytes that waited; `to_upstream` goes before them."""
         waiting = self._client.drain()
-        if not waiting:
+        if not waiting and self._state.script is None:
             return self._state.outcome(to_client, to_upstream)
         return self._guarded_front(waiting, to_client, to_upstream)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -72,7 +73,10 @@ class AskedBind:
 
 @dataclass(slots=True)
 class AskedDescribe:
+    """`of_script`: the client has sent a Query, which is never answered by a NoData."""
+
     name: str
+    of_script: bool = False
 
 
 @dataclass(slots=True)
@@ -153,6 +157,14 @@ class Cut:
 
 
 @dataclass(slots=True)
+class Script:
+    """A text that goes statement by statement (`scripts`). `waiting`: the messages that are still to be handled; the
+    last of them is the Sync that ends the text."""
+
+    waiting: deque[bytes]
+
+
+@dataclass(slots=True)
 class Stream:
     """The result that is coming in. `run` counts it, `meter` against the role's limits. `kind`: of its messages,
     DataRow or CopyData; `copy`: what masks a COPY, which keeps the rows that are not whole."""
@@ -190,8 +202,9 @@ class State:
     `catalog_dirty`: this session has changed the structure that all see since the catalog was read; `catalog_behind`:
     the transaction that did so has ended within what is under way; `reads_own`: the reading that the client's bytes
     wait for began after that. `world`: what this session sees otherwise than all; `world_dirty`: it may have changed
-    since it was asked for; `world_moved`: as `path_moved`. `account`: what the session's job has
-    used; `limiter`: the role's limits, None for no end; `cut`: a result that went beyond one."""
+    since it was asked for; `world_moved`: as `path_moved`. `script`: the text that goes statement by statement.
+    `account`: what the session's job has used; `limiter`: the role's limits, None for no end; `cut`: a result that went
+    beyond one."""
 
     login: SessionLogin
     limits: Limits
@@ -225,6 +238,7 @@ class State:
     world: OwnWorld | None = None
     world_dirty: bool = False
     world_moved: bool = False
+    script: Script | None = None
     memory: Memory = field(default_factory=Memory)
     parameters: dict[str, int] = field(default_factory=dict)
     account: Account = field(default_factory=NoAccount)

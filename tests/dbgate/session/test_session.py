@@ -302,9 +302,9 @@ def test_a_rollback_may_move_the_path_back() -> None:
     assert session.upstream_sent(server.receive(outcome.to_upstream), 0).to_upstream == ASK_PATH
 
 
-def test_a_path_change_must_come_last_in_its_text() -> None:
+def test_a_path_change_must_come_last_in_a_text_that_cannot_go_statement_by_statement() -> None:
     session, server = new_session(), ModelServer()
-    error = only_error(exchange(session, server, query("SET search_path; SELECT 1")))
+    error = only_error(exchange(session, server, query("SET search_path; DECLARE c SELECT 1")))
     assert "search_path" in (error.get("H") or "")
 
 
