@@ -17,10 +17,11 @@ from rules.decide import decide, in_characters, problem_refusal, refuse
 from rules.decision import Decision, Mask, MaskKind, Refusal, Rewrite, Verdict
 from rules.denying import REFUSED
 from rules.facts import ColumnId, Facts, OutputColumn
+from rules.family import descendants
 from rules.granting import DEFAULT, may_reach, names_matter
 from rules.hiding import output_mask
 from rules.own_world import OwnWorld, own_catalog
-from rules.roles import RoleView, descendants
+from rules.roles import RoleView
 from rules.set_config import with_set_config
 from rules.tree import Statement, Unparsable
 

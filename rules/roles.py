@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from rules.book.model import Allow, Deny, Limiting, Masking, Predicates, RowFilter, Rule, Rulebook
-from rules.catalog import Catalog, Relation
+from rules.catalog import Catalog
 from rules.decision import Mask, MaskKind
 from rules.facts import ColumnId, TableId
+from rules.family import descendants, with_parents
 from rules.limits import strictest
 from rules.sensitive import Sensitive
 from rules.taxonomy import KINDS
@@ -188,24 +189,3 @@ def strongest(maskings: Iterable[tuple[Rule, Masking]]) -> Mask | None:
 def weakness(mask: Mask) -> tuple[int, int, str]:
     """Sorts the strongest first."""
     return (-STRENGTH[mask.kind], mask.keep - mask.step, mask.rule)
-
-
-def with_parents(catalog: Catalog, relation: Relation) -> Iterator[Relation]:
-    """The relation, then everything above it, each once."""
-    return _walk(relation, lambda r: (catalog.by_oid[oid] for oid in r.parents if oid in catalog.by_oid))
-
-
-def descendants(catalog: Catalog, relation: Relation) -> tuple[Relation, ...]:
-    """Every relation below it (inheritance, partitions), each once."""
-    return tuple(_walk(relation, lambda r: catalog.children.get(r.oid, ())))[1:]
-
-
-def _walk(start: Relation, neighbours: Callable[[Relation], Iterable[Relation]]) -> Iterator[Relation]:
-    seen: set[int] = set()
-    waiting = [start]
-    while waiting:
-        current = waiting.pop()
-        if current.oid not in seen:
-            seen.add(current.oid)
-            yield current
-            waiting.extend(neighbours(current))

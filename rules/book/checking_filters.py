@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from rules.book.model import Place, Problem, RowFilter, Rule, Severity
 from rules.catalog import Catalog, Relation
+from rules.family import with_parents
 from rules.matching import is_system_schema
-from rules.roles import with_parents
 
 _FILTERED_KINDS = frozenset("rpvmf")
 _MOST_NAMED = 5
