@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from enum import Enum, auto
+from enum import IntEnum, auto
 from struct import Struct
 from typing import TypeAlias
 
@@ -30,13 +30,15 @@ def _malformed(why: str) -> PeerError:
 _BOUNDS = re.compile(rb"(?:\[-?\d{1,10}:-?\d{1,10}\]){1,6}=")
 #: a brace, a comma, a quoted element (group 1) or a bare one (group 2)
 _TOKEN = re.compile(rb'[{},]|"((?:[^"\\]|\\.)*)"|([^{},"\\]+)', re.DOTALL)
+#: one dimension, nothing in quotes: several times as fast
+_SIMPLE = re.compile(rb'\{((?:[^{},"\\]+,)*+[^{},"\\]+)\}')
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _SPECIAL = re.compile(rb'["\\]')
 _BARE = re.compile(rb'[^{},"\\ \t\n\r\v\f]+')
 _NULL_WORD = b"NULL"
 
 
-class _At(Enum):
+class _At(IntEnum):
     """Where in the text: before the first brace, behind an opening one, behind a comma, behind an element or a closing
     brace."""
 
@@ -62,6 +64,10 @@ _NEXT: dict[tuple[_At, bytes], _At] = {
 
 def change_text(cell: bytes, change: Change) -> bytes:
     """The array's text with each element that is not NULL changed. Raises `PeerError` for what is no array."""
+    simple = _SIMPLE.fullmatch(cell)
+    if simple is not None:
+        elements = (e if e == _NULL_WORD else _written(change(e)) for e in simple[1].split(b","))
+        return b"{" + b",".join(elements) + b"}"
     bounds = _BOUNDS.match(cell)
     start = bounds.end() if bounds else 0
     return cell[:start] + b"".join(_changed_tokens(cell, start, change))

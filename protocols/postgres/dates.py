@@ -176,11 +176,12 @@ def _moved_by_zone(found: re.Match[bytes], year: int) -> int:
     zone = found["zone"]
     if zone in (b"+00", b"-00", b" UTC", b" GMT"):
         return 0
-    groups = found.groupdict()
-    if zone[:1] == b" " or "month" not in groups or not 1 <= int(groups["month"]) <= 12:
+    if zone[:1] == b" " or "month" not in found.re.groupindex or not 1 <= int(found["month"]) <= 12:
         raise _malformed()
+    if b"02" <= found["month"] <= b"11":
+        return 0  # no zone is a month away
     hours, *rest = (int(part) for part in zone[1:].split(b":"))
     offset = hours * 3600 + sum(part * unit for part, unit in zip(rest, (60, 1), strict=False))
     clock = int(found["hour"]) * 3600 + int(found["minute"]) * 60 + int(found["second"])
     moved = clock + (-offset if zone[:1] == b"+" else offset)
-    return year_of(_day_of(year, int(groups["month"]), int(groups["day"])) + moved // 86400) - year
+    return year_of(_day_of(year, int(found["month"]), int(found["day"])) + moved // 86400) - year
