@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from rules.book.model import Limiting, Rule
 from rules.decision import Refusal
 from rules.tree import Setting
+
+if TYPE_CHECKING:  # rule files are checked with the help of roles, which have limits
+    from rules.book.model import Limiting, Rule
 
 
 class Figure(Enum):
