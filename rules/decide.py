@@ -22,10 +22,10 @@ from rules.hiding import (
     misused_mask,
     output_masks,
     reshaping,
-    revealing_plan,
     unseen_run,
 )
 from rules.limits import time_objection
+from rules.plans import revealing_plan
 from rules.roles import RoleView, covering
 from rules.settings_policy import objection
 from rules.spelling import did_you_mean

@@ -46,7 +46,6 @@ OPAQUE_OBJECTS: Final = (
     "ACCESS METHOD", "POLICY",
 )  # fmt: skip
 STRUCTURE: Final = "dbgate:structure"
-EXPLAIN: Final = "dbgate:explain"
 CARRIED: Final = "dbgate:prepared"
 #: what shapes a relation, or puts expressions over its columns (indexes, constraints, statistics)
 _SHAPING: Final = frozenset({Access.ALTER, Access.CREATE})
@@ -138,18 +137,6 @@ def unseen_run(facts: Facts, view: RoleView) -> Refusal | None:
         return None
     detail = f'{facts.detail or facts.kind.upper()} runs "{facts.runs.name}", which may read what is masked'
     return Refusal(CARRIED, REFUSED, detail, "write the statement itself in place of its EXECUTE")
-
-
-def revealing_plan(facts: Facts, view: RoleView) -> Refusal | None:
-    """A plan shows statistics and constants computed from hidden data."""
-    if facts.kind != "explain" or not view.hides_data:
-        return None
-    if not hides(facts, view):
-        return None
-    hidden = sorted({show_table(use.table) for use in facts.tables if view.hides_in(use.table)})
-    what = f"of {', '.join(hidden)}, where columns are hidden" if hidden else "of functions or writes"
-    detail = f'the plan {what} from role "{view.role}", would show what is in the data'
-    return Refusal(EXPLAIN, REFUSED, detail, "run the statement itself, or EXPLAIN one that leaves these tables out")
 
 
 def reshaping(facts: Facts, view: RoleView) -> Refusal | None:

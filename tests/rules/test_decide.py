@@ -373,6 +373,27 @@ class TestMasks:
         denied = role(READS + "\n  - {id: d, deny: {columns: [customers.ssn]}}")
         assert refusing(decide(explained, denied)) == "dbgate:explain"
 
+    @pytest.mark.parametrize(
+        ("columns", "of", "executes", "refused"),
+        [
+            (("customers.id",), table("customers"), False, False),
+            (("customers.id",), table("customers"), True, False),
+            (("customers.id", "customers.email"), table("customers"), False, True),
+            (("orders.total",), table("customers"), False, True),
+            (("customers.id",), table("customers", through="contacts"), False, True),
+            (("customers.id",), table("customers", Access.UPDATE), False, True),
+            (("orders.total",), table("orders", Access.UPDATE), False, False),
+            (("orders.total",), table("orders", Access.UPDATE), True, True),
+        ],
+    )
+    def test_plans_of_open_columns_alone(
+        self, columns: tuple[str, ...], of: TableUse, executes: bool, refused: bool
+    ) -> None:
+        view = role(MASKED + "  - {id: w, allow: {statements: [explain, update]}}")
+        uses = frozenset(use(name, Use.PROJECT) for name in columns)
+        decided = decide(facts("explain", of, uses=uses, executes=executes), view)
+        assert allowed(decided) is not refused
+
     def test_explain_of_a_prepared_statement_that_may_read_what_is_hidden(self) -> None:
         prepared = facts("explain", runs=Carrier(CarrierKind.STATEMENT, "p"))
         assert refusing(decide(prepared, role(MASKED))) == "dbgate:prepared"
@@ -399,7 +420,9 @@ class TestMasks:
         assert allowed(decide(facts("alter", table("orders", Access.ALTER)), view))
         assert refusing(decide(facts("create", table("customers", Access.CREATE)), view)) == "dbgate:structure"
         again = facts("create", table("customers", Access.CREATE), detail="CREATE TABLE")
-        assert decide(again, view).refusal is None  # the server refuses it, or leaves the table as it is (IF NOT EXISTS)
+        assert (
+            decide(again, view).refusal is None
+        )  # the server refuses it, or leaves the table as it is (IF NOT EXISTS)
         assert allowed(decide(facts("create", table("orders", Access.CREATE)), view))
         assert allowed(decide(facts("create", table("brand_new", Access.CREATE)), view))
         assert refusing(decide(facts("alter", detail="ALTER SCHEMA RENAME"), view)) == "dbgate:structure"
