@@ -12,6 +12,7 @@ from rules.decision import Edit, Refusal, Rewrite
 from rules.denying import REFUSED
 from rules.facts import Facts, FunctionRisk
 from rules.filters import copying
+from rules.filters.certain import in_sight
 from rules.filters.check_proof import HOLE, Checked, Unchecked
 from rules.filters.checks import Check, CheckSplicer, planned
 from rules.filters.expansion import definition_fails, expanded, is_expanded, needs_filter, path_of, place
@@ -134,8 +135,9 @@ class _Work:
     def _plan(self, reference: Reference, written: Written | None) -> Check | None:
         found = predicates(reference, self.view)
         check = planned(found, reference.stored, written, qualifier_of(reference))
-        if check is not None:
-            self.checked.append(found[0][0])
+        if check is None or in_sight(check, self.text, reference.node.start):
+            return None
+        self.checked.append(found[0][0])
         return check
 
     def _check_sets(self, reference: Reference, old: Any, sets: list[Any]) -> None:

@@ -47,3 +47,9 @@ def test_the_client_is_told_what_failed() -> None:
 
 def test_a_value_list_in_a_bracket_is_refused() -> None:
     assert refused("INSERT INTO customers (id, country) (SELECT id, note FROM orders)") == "dbgate:filter"
+
+
+@pytest.mark.parametrize("value", ["'us'", "'US '", "'DE'", "NULL", "3", "'US' || ''"])
+def test_one_other_row_among_constants_is_checked(value: str) -> None:
+    rows = f"INSERT INTO customers (id, country) VALUES (1, 'US'), (2, {value}), (3, 'US')"
+    assert sent(rows).count("CASE") == 3
