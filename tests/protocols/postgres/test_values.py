@@ -145,7 +145,7 @@ async def _asyncpg_reads(server: Postgres, types: list[int]) -> None:
     connection = await asyncpg.connect(server.dsn())
     try:
         for oid in types:
-            literal = (values.placeholder(oid, 0) or b"").decode()
+            literal = (values.placeholder(oid, 0) or b"").decode().replace("'", "''")
             name = await connection.fetchval("SELECT quote_ident(typname) FROM pg_type WHERE oid = $1", oid)
             await connection.fetchval(f"SELECT CAST('{literal}' AS pg_catalog.{name})")
     finally:
