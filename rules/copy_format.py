@@ -8,7 +8,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class CopyFormat:
     """`name`: text, csv or binary; `delimiter`, `quote`, `escape`: one ASCII character each. `force_quote`: columns by
-    name, None for all. `problem`: what the gate does not know of the format, which then is not to be relied on."""
+    name, None for all. `problem`: what the gate does not know of the format, which then is not to be relied on.
+    `relation` and `columns`: what COPY names; no relation for COPY (query), no columns for all."""
 
     name: str = "text"
     delimiter: str = "\t"
@@ -18,12 +19,14 @@ class CopyFormat:
     header: bool = False
     force_quote: tuple[str, ...] | None = ()
     problem: str = ""
+    relation: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CopyOut:
-    """What masks the rows of a COPY. `types`: each output column's type OID as RowDescription would name it, 0 where it
-    is not certain (what is masked there becomes NULL); `force_quote`: columns by index."""
+    """What masks the rows of a COPY. `types`: each masked column's type OID as RowDescription would name it, 0 where it
+    is not certain; `force_quote`: columns by index."""
 
     format: CopyFormat
     types: tuple[int, ...]

@@ -1,7 +1,7 @@
 """COPY ... TO STDOUT of masked columns: what the gate must know to mask the rows, and what it therefore refuses.
 
-The server does not tell where a COPY's columns come from, so there is no second witness: what is not certain is
-refused.
+Of a COPY's columns the server tells their number only. The session asks it for more (`described`), but not everywhere
+it can, so what the text does not make certain is refused.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def null_hides_values(written: CopyFormat) -> bool:
 
 
 def _shows_null(written: CopyFormat, mask: Mask, type_oid: int, catalog: Catalog) -> bool:
-    if type_oid == 0 or mask.kind is MaskKind.NULL:
+    if mask.kind is MaskKind.NULL:
         return False  # each value becomes NULL
     if written.null:
         return True
@@ -94,10 +94,10 @@ def _may_be_empty(type_oid: int, catalog: Catalog) -> bool:
 
 
 def copy_out(facts: Facts, masks: tuple[Mask | None, ...] | None, view: RoleView) -> CopyOut | None:
-    """What the session needs to mask a COPY; None where nothing is masked."""
-    if facts.kind != "copy_out" or masks is None or facts.copy is None:
+    """What the session needs to mask a COPY, and to ask the server whether something is to be masked at all."""
+    if facts.kind != "copy_out" or facts.copy is None or not view.hides_data:
         return None
-    types = output_types(facts, masks, view.catalog)
+    types = output_types(facts, masks or (None,) * len(facts.outputs or ()), view.catalog)
     return CopyOut(facts.copy, types, _forced(facts.copy, facts.outputs or ()))
 
 

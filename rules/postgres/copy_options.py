@@ -13,7 +13,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from rules.copy_format import CopyFormat
+from rules.postgres.lexical import Token, tokens
 from rules.postgres.nodes import Node, strings
+from rules.postgres.sources import relation_name
 
 _DEFAULTS: Final = {"text": CopyFormat(), "csv": CopyFormat("csv", ",", ""), "binary": CopyFormat("binary")}
 _FLAGS: Final = {"": True, "true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
@@ -26,8 +28,14 @@ class _Unknown(Exception):  # noqa: N818 - it carries a reason, it is no error
     pass
 
 
-def copy_format(elements: list[Node], text_of: Callable[[Node | None], str]) -> CopyFormat:
-    """The format that these DefElems ask for. `text_of`: a value as text."""
+def copy_format(body: Node, text_of: Callable[[Node | None], str]) -> CopyFormat:
+    """The format that a CopyStmt asks for, and what it names. `text_of`: a DefElem's value as text."""
+    relation = relation_name(body["relation"]) if "relation" in body else ()
+    found = _format_of(body.get("options", []), text_of)
+    return replace(found, relation=relation, columns=strings(body.get("attlist", [])))
+
+
+def _format_of(elements: list[Node], text_of: Callable[[Node | None], str]) -> CopyFormat:
     given: dict[str, Any] = {}
     try:
         for node in elements:
@@ -120,3 +128,26 @@ _READERS: Final[dict[str, _Reader]] = {
     "null": _null,
     **{word: _one_character(word.upper()) for word in ("delimiter", "quote", "escape")},
 }
+
+
+# ---------------------------------------------------------------- what the server can be asked to describe
+
+
+def described(text: bytes, written: CopyFormat) -> str | None:
+    """A query that returns the columns which the one COPY of this text copies, for the server to describe. Generated
+    columns are among those of a table. None: there is none."""
+    if written.relation:
+        columns = ", ".join(map(_quoted, written.columns)) or "*"
+        return f"SELECT {columns} FROM ONLY {'.'.join(map(_quoted, written.relation))}"  # noqa: S608 - quoted names
+    depth, start = 0, -1
+    for kind, begin, end in tokens(text, rows=False):
+        depth += (kind is Token.OPEN) - (kind is Token.CLOSE)
+        if kind is Token.OPEN and start < 0:
+            start = end
+        if kind is Token.CLOSE and depth == 0 and start >= 0:
+            return text[start:begin].decode("utf-8", "replace")
+    return None
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -368,6 +368,6 @@ def copy(read: Reader, body: Node) -> Statement:
         columns=tuple((main[0][0], column) for column in strings(body.get("attlist", [])) if main),
         returns_body=not outside,
         detail="COPY " + ("FROM" if "is_from" in body else "TO") + (" PROGRAM" if "is_program" in body else ""),
-        copy=None if "is_from" in body else copy_format(body.get("options", []), option_text),
+        copy=None if "is_from" in body else copy_format(body, option_text),
         options=options(body),
     )

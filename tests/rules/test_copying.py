@@ -80,14 +80,15 @@ def refused(sql: str) -> tuple[str, str]:
 def test_a_table_is_masked_column_by_column() -> None:
     decision = decided("COPY customers TO STDOUT")
     assert decision.masks == (REDACT, KEEP, KEEP, REDACT, Mask(MaskKind.NULL, rule="gone"))
-    assert decision.copy == CopyOut(CopyFormat(), (23, 25, 25, 25, 3802))
+    assert decision.copy == CopyOut(CopyFormat(relation=("customers",)), (23, 25, 25, 25, 3802))
     assert decision.rules == ("reads", "gone", "mail", "ssn")
 
 
 def test_listed_columns_come_in_the_order_of_the_list() -> None:
     decision = decided("COPY customers (email, id) TO STDOUT (FORMAT csv, FORCE_QUOTE (id))")
     assert decision.masks == (KEEP, REDACT)
-    assert decision.copy == CopyOut(CopyFormat("csv", ",", "", force_quote=("id",)), (25, 23), (1,))
+    written = CopyFormat("csv", ",", "", force_quote=("id",), relation=("customers",), columns=("email", "id"))
+    assert decision.copy == CopyOut(written, (25, 23), (1,))
 
 
 def test_generated_columns_are_left_out_of_a_table_but_not_of_a_query() -> None:
@@ -124,11 +125,14 @@ def test_types_of_what_is_masked_are_known_or_zero(query: str, types: tuple[int,
     assert decision.copy.types == types
 
 
-def test_nothing_masked_needs_no_plan() -> None:
+def test_where_nothing_is_masked_the_server_can_still_be_asked() -> None:
     decision = decided("COPY orders TO STDOUT (ENCODING 'LATIN1')")
     assert decision.verdict is Verdict.ALLOW
-    assert decision.copy is None
-    assert decision.width == 4
+    assert (decision.masks, decision.width) == (None, 4)
+    assert decision.copy is not None
+    assert decision.copy.types == (0, 0, 0, 0)
+    free = RoleView(book("rules: [{id: all, allow: {statements: ['*']}}]"), "agent", WORLD, readable)
+    assert decide(facts_of("COPY customers TO STDOUT"), free).copy is None
 
 
 def test_force_quote_takes_the_first_of_two_columns_of_a_name() -> None:
@@ -159,7 +163,7 @@ def test_an_empty_null_string_where_no_empty_value_shows() -> None:
     allowed("COPY customers (email, id, profile) TO STDOUT (NULL '')")  # keep_last leaves '' as it is; no integer is ''
     refused("COPY customers (ssn) TO STDOUT (NULL '')")
     allowed("COPY customers (profile) TO STDOUT (NULL 'none')")  # all NULL
-    allowed("COPY (SELECT upper(ssn) FROM customers) TO STDOUT (NULL 'none')")
+    refused("COPY (SELECT upper(ssn) FROM customers) TO STDOUT (NULL 'none')")
     allowed("COPY customers TO STDOUT (FORMAT csv, NULL 'none')")  # a value like it is quoted
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from dbgate.session.postgres.splice import Splice
-from dbgate.session.postgres.state import Asked, AskedPath, Phase, State
+from dbgate.session.postgres.state import Asked, AskedColumns, AskedPath, Phase, State
 from dbgate.session.postgres.world import WORLD, Told, own_path, read_world
 from protocols.errors import PeerError
 from protocols.postgres import frontend
@@ -102,11 +102,11 @@ def end_batch(state: State) -> None:
 
 def swallow_own(state: State, entry: Entry[Asked], splice: Splice, start: int, end: int) -> bool:
     """Takes a reply to the question off the client's bytes; False for replies to anything else."""
-    if not isinstance(entry.subject, AskedPath):
+    asked = entry.subject
+    if not isinstance(asked, AskedPath | AskedColumns):
         return False
     splice.replace(start, end)
-    asked = entry.subject
-    if asked.in_batch and not state.ledger.entries:
+    if isinstance(asked, AskedPath) and asked.in_batch and not state.ledger.entries:
         take_world(state, asked)
     return True
 

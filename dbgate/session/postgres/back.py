@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final, TypeVar
 
 from dbgate.session.postgres.asking import swallow_own, take_world
-from dbgate.session.postgres.copying import end_copy_stream, open_copy_stream
+from dbgate.session.postgres.copying import end_copy_stream, first_failure, note_failure, open_copy_stream
 from dbgate.session.postgres.metering import copy_meter, limit_message, passes_rest
 from dbgate.session.postgres.naming import effective
 from dbgate.session.postgres.registry import Portal, Prepared
@@ -24,6 +24,7 @@ from dbgate.session.postgres.state import (
     Asked,
     AskedBind,
     AskedClose,
+    AskedColumns,
     AskedDescribe,
     AskedExecute,
     AskedParse,
@@ -126,6 +127,8 @@ def on_row_description(state: State, splice: Splice, start: int, end: int) -> No
         open_query_stream(state, asked, fields)
     elif state.watched and isinstance(asked, AskedDescribe):
         note_shape(state, entry.ask, asked.name, fields)
+    elif isinstance(asked, AskedColumns):
+        asked.fields = fields
 
 
 def on_own_row(state: State, splice: Splice, start: int, end: int) -> None:
@@ -250,8 +253,9 @@ def on_error(state: State, splice: Splice, start: int, end: int) -> None:
     sqlstate = told.get("C") or ""
     if entry.answer is Answer.SUBSTITUTE and isinstance(entry.subject, Refused):
         splice.replace(start, end, refusal_message(entry.subject.refusal))
-    elif isinstance(entry.subject, AskedPath) and not entry.subject.in_batch:
+    elif isinstance(entry.subject, AskedPath | AskedColumns) and not entry.subject.in_batch:
         splice.replace(start, end)
+        note_failure(entry.subject, told)
     elif isinstance(entry.subject, Unpassed):
         splice.replace(start, end)
     elif (limit := limit_message(state, entry.subject, told)) is not None:
@@ -267,7 +271,7 @@ def pass_error(
     """The SQLSTATE that the client is told."""
     if state.hidden:
         refusal = failed_check(state, asked, told)
-        told = told_in_place(state, asked, told)
+        told = told_in_place(state, asked, first_failure(asked, told))
         splice.replace(start, end, refusal_message(refusal) if refusal else without_data(told))
         return refusal.sqlstate if refusal else told.get("C") or ""
     return told.get("C") or ""

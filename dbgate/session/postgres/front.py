@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from dbgate.session.postgres.asking import NO_STATEMENT, ask_in_batch, end_batch, may_ask_in_batch, require_unreserved
+from dbgate.session.postgres.columns import ask_columns, ask_columns_in_batch
 from dbgate.session.postgres.deciding import decide, decide_one
 from dbgate.session.postgres.elsewhere import Waits, forget_answers
 from dbgate.session.postgres.freshness import awaits_catalog, fresh, is_stale, note_call, note_effects
@@ -79,7 +80,8 @@ def on_query(state: State, splice: Splice, start: int, end: int) -> bool:
         piece = text[decision.start : decision.end] if len(decisions) > 1 else text
         start_statement(state, running, decision, statement_text(piece))
     note_started(state, started, running.runs)
-    state.ledger.expect(Ask.QUERY, Answer.FORWARD, AskedQuery(running))
+    columns = ask_columns(state, splice, start, text, decisions)
+    state.ledger.expect(Ask.QUERY, Answer.FORWARD, AskedQuery(running, columns))
     if running.rewrite is not None:
         splice.replace(start, end, frontend.Query(running.rewrite.apply(text).decode()).encode())
     end_batch(state)
@@ -215,7 +217,8 @@ def on_execute(state: State, splice: Splice, start: int, end: int) -> bool:
     text = statement_text(prepared.text) if prepared else ""
     run = state.start_run(text, decision, state.parameters.get(portal, 0))
     note_started(state, (decision,), [run])
-    state.ledger.expect(Ask.EXECUTE, Answer.FORWARD, AskedExecute(portal, run, prepared))
+    columns = ask_columns_in_batch(state, splice, start, decision, prepared)
+    state.ledger.expect(Ask.EXECUTE, Answer.FORWARD, AskedExecute(portal, run, prepared, columns))
     return True
 
 

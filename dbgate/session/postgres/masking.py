@@ -52,6 +52,17 @@ def plan_rows(
         raise ShapeError(f"the server returns {len(fields)} columns where {decision.width} were decided")
     if decision.width is None and decision.kind not in ROWS_WITHOUT_PLAN:
         raise ShapeError("the server returns rows for a statement that has none, as a rule of the table can make it do")
+    masks, mismatches = agreed_masks(fields, decision, context)
+    if not masks:
+        return PASS
+    cells = {n: cell_masker(mask, fields[n].type_oid, formats[n], context) for n, mask in masks.items()}
+    return RowPlan(compile_rewriter(len(fields), cells), mismatches)
+
+
+def agreed_masks(
+    fields: Sequence[FieldDescription], decision: Decision, context: PolicyContext
+) -> tuple[dict[int, Mask], tuple[Mismatch, ...]]:
+    """The masks by column, of both witnesses. Raises ShapeError for a column that no rule lets pass."""
     planned = decision.masks or (None,) * len(fields)
     masks: dict[int, Mask] = {}
     mismatches = []
@@ -62,10 +73,7 @@ def plan_rows(
             mismatches.append(Mismatch(described.name, origin_name(described, context.catalog)))
         if mask is not None:
             masks[number] = mask
-    if not masks:
-        return PASS
-    cells = {n: cell_masker(mask, fields[n].type_oid, formats[n], context) for n, mask in masks.items()}
-    return RowPlan(compile_rewriter(len(fields), cells), tuple(mismatches))
+    return masks, tuple(mismatches)
 
 
 def refuse_forbidden(described: FieldDescription, context: PolicyContext) -> None:

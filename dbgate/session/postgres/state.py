@@ -18,7 +18,7 @@ from dbgate.session.postgres.memory import Memory
 from dbgate.session.postgres.registry import Names, Prepared
 from dbgate.session.postgres.runs import Book, Run, Running
 from dbgate.session.postgres.texts import fatal_message
-from protocols.postgres.backend import FieldDescription
+from protocols.postgres.backend import ErrorResponse, FieldDescription
 from protocols.postgres.copy_stream import CopyRewriter
 from protocols.postgres.ledger import Ledger
 from rules.decision import Decision, Mask, Refusal
@@ -80,10 +80,21 @@ class AskedDescribe:
 
 
 @dataclass(slots=True)
+class AskedColumns:
+    """The gate's own question for the columns that a COPY copies; `fields`: the answer. `in_batch`: asked within a
+    batch of the client's, which shares its fate; otherwise `failed` is the error that the COPY would have had."""
+
+    in_batch: bool = False
+    fields: tuple[FieldDescription, ...] | None = None
+    failed: ErrorResponse | None = None
+
+
+@dataclass(slots=True)
 class AskedExecute:
     portal: str
     run: Run
     prepared: Prepared | None
+    columns: AskedColumns | None = None
 
 
 @dataclass(slots=True)
@@ -95,6 +106,7 @@ class AskedClose:
 @dataclass(slots=True)
 class AskedQuery:
     running: Running
+    columns: AskedColumns | None = None
 
 
 @dataclass(slots=True)
@@ -123,6 +135,7 @@ Asked: TypeAlias = (
     AskedParse
     | AskedBind
     | AskedDescribe
+    | AskedColumns
     | AskedExecute
     | AskedClose
     | AskedQuery

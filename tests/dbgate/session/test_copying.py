@@ -10,10 +10,11 @@ from dbgate.session.postgres.login import Limits
 from dbgate.session.postgres.session import PostgresSession
 from protocols.postgres import backend, frontend, oids
 from protocols.postgres.copy_binary import SIGNATURE
+from protocols.postgres.frames import HEADER_SIZE, split
 from protocols.postgres.frontend import CopyData, CopyDone
 from rules.copy_format import CopyFormat, CopyOut
 from rules.decision import Decision, Mask, MaskKind, Verdict
-from tests.dbgate.session.fakes import LOGIN, FakeContext, FakePolicy
+from tests.dbgate.session.fakes import LOGIN, MASKED_TABLE, FakeContext, FakePolicy
 from tests.dbgate.session.test_session import ONE, READY, ROWS, SYNC, decoded, only_error, query, row
 
 KEEP_4 = Mask(MaskKind.KEEP_LAST, 4, "mask")
@@ -232,3 +233,127 @@ def test_a_row_longer_than_the_gate_keeps() -> None:
     outcome = session.upstream_sent(out() + copied(*[b"x" * 200] * 10), 0)
     assert only_error(outcome.to_client).get("C") == "54000"
     assert b"xxx" not in outcome.to_client
+
+
+# ---------------------------------------------------------------- the second witness
+
+
+class WitnessContext(FakeContext):
+    """`COPY t`: two columns, of which the text masks none, by a role from which data is hidden."""
+
+    def one(self, sql: str, start: int, end: int) -> Decision:
+        if not sql.startswith("COPY"):
+            return super().one(sql, start, end)
+        written = CopyFormat(relation=("t",)) if "(" not in sql else CopyFormat()
+        plan = CopyOut(written, (0, 0))
+        return Decision(Verdict.ALLOW, "copy_out", width=2, copy=plan, hides=True, start=start, end=end)
+
+
+def witnessed(text: str = "COPY t TO STDOUT") -> tuple[PostgresSession, bytes]:
+    """A session that has sent this Query, and what went upstream."""
+
+    def make_context(policy: Any, path: tuple[str, ...]) -> Any:
+        return WitnessContext(policy, path)
+
+    policy: Any = FakePolicy()
+    session = PostgresSession(login=LOGIN, policy=policy, make_context=make_context, limits=Limits(), now=0)
+    return session, session.client_sent(query(text), 0).to_upstream
+
+
+CLOSED = backend.CloseComplete().encode()
+PARSED = backend.ParseComplete().encode() + backend.ParameterDescription(()).encode()
+
+
+def answer(*origins: tuple[int, int], alone: bool = True) -> bytes:
+    """The server's reply to the gate's question: columns of these origins."""
+    fields = tuple(backend.FieldDescription(f"c{n}", *o, oids.TEXT, -1, -1, 0) for n, o in enumerate(origins))
+    described = backend.RowDescription(fields).encode() if origins else backend.NoData().encode()
+    return CLOSED + PARSED + described + CLOSED + (READY if alone else b"")
+
+
+def test_the_server_is_asked_for_the_columns_first() -> None:
+    _, sent = witnessed()
+    asks = [type(m).__name__ for m in decoded_requests(sent)]
+    assert asks == ["Close", "Parse", "Describe", "Close", "Sync", "Query"]
+    assert b'SELECT * FROM ONLY "t"' in sent
+    assert b"SELECT a, b FROM t" in witnessed("COPY (SELECT a, b FROM t) TO STDOUT")[1]
+
+
+def decoded_requests(data: bytes) -> list[object]:
+    messages, end = split(data, 0, 1 << 20)
+    assert end == len(data)
+    return [frontend.decode(kind, data[start + HEADER_SIZE : stop]) for kind, start, stop in messages]
+
+
+def test_a_column_that_the_text_left_open_is_masked_and_reported() -> None:
+    session, _ = witnessed()
+    outcome = session.upstream_sent(answer((900, 1), (MASKED_TABLE, 1)) + out() + copied(*PLAIN) + DONE + READY, 0)
+    assert outcome.to_client == out() + copied(*MASKED) + DONE + READY
+    assert [e.action for e in outcome.events if e.type == "witness_mismatch"] == ["masked"]  # type: ignore[attr-defined]
+    assert finished(outcome).masked_cells == 1
+    assert session.idle
+
+
+def test_harmless_origins_let_the_bytes_pass() -> None:
+    session, _ = witnessed()
+    outcome = session.upstream_sent(answer((900, 1), (900, 2)) + out() + copied(*PLAIN) + DONE + READY, 0)
+    assert outcome.to_client == out() + copied(*PLAIN) + DONE + READY
+
+
+@pytest.mark.parametrize("origins", [((900, 1), (MASKED_TABLE + 1, 1)), ((900, 1),), ((900, 1), (900, 2), (900, 3))])
+def test_forbidden_origins_and_other_numbers_of_columns_end_the_copy(origins: tuple[tuple[int, int], ...]) -> None:
+    session, _ = witnessed()
+    outcome = session.upstream_sent(answer(*origins) + out() + copied(*PLAIN), 0)
+    assert only_error(outcome.to_client).get("C") == "42501"
+    assert b"1234" not in outcome.to_client
+
+
+def test_without_an_answer_the_text_decides() -> None:
+    for text in ("COPY t TO STDOUT; SELECT 1", "SELECT 1; COPY t TO STDOUT"):
+        _, sent = witnessed(text)
+        assert sent == query(text)
+    session, _ = witnessed()
+    outcome = session.upstream_sent(answer() + out() + copied(*PLAIN) + DONE + READY, 0)
+    assert outcome.to_client == out() + copied(*PLAIN) + DONE + READY
+
+
+ERROR = backend.ErrorResponse((("S", "ERROR"), ("C", "42P01"), ("M", 'relation "t" does not exist'), ("P", "20")))
+NO_TRANSACTION = backend.error("ERROR", "25P02", "current transaction is aborted").encode()
+
+
+def test_a_question_that_fails_by_itself_is_not_seen() -> None:
+    session, _ = witnessed()
+    own = backend.error("ERROR", "42P01", 'relation "t" does not exist').encode()
+    outcome = session.upstream_sent(CLOSED + ERROR.encode() + READY + own + READY, 0)
+    error = only_error(outcome.to_client)
+    assert error.get("C") == "42P01"
+    assert outcome.to_client.count(READY) == 1
+    assert finished(outcome).sqlstate == "42P01"
+
+
+def test_a_question_that_fails_a_transaction_tells_why() -> None:
+    session, _ = witnessed()
+    failed = backend.ReadyForQuery(backend.TransactionStatus("E")).encode()
+    outcome = session.upstream_sent(CLOSED + ERROR.encode() + failed + NO_TRANSACTION + failed, 0)
+    error = only_error(outcome.to_client)
+    assert (error.get("C"), error.get("P")) == ("42P01", None)
+    assert outcome.to_client.endswith(failed)
+
+
+def test_the_question_within_a_batch() -> None:
+    session, _ = witnessed("SELECT 1")
+    session.upstream_sent(ROWS + row(b"1") + ONE + READY, 0)
+    parse, bind, run = frontend.Parse("c", "COPY t TO STDOUT"), frontend.Bind("", "c"), frontend.Execute("")
+    sent = session.client_sent(parse.encode() + bind.encode() + run.encode() + SYNC, 0).to_upstream
+    asks = [type(m).__name__ for m in decoded_requests(sent)]
+    assert asks == ["Parse", "Describe", "Bind", "Close", "Parse", "Describe", "Close", "Execute", "Sync"]
+    begun = PARSED + backend.NoData().encode() + backend.BindComplete().encode()
+    reply = begun + answer((900, 1), (MASKED_TABLE, 1), alone=False) + out() + copied(*PLAIN) + DONE + READY
+    outcome = session.upstream_sent(reply, 0)
+    wanted = backend.ParseComplete().encode() + backend.BindComplete().encode() + out() + copied(*MASKED) + DONE + READY
+    assert outcome.to_client == wanted
+    session.client_sent(bind.encode() + run.encode() + SYNC, 0)
+    reply = backend.BindComplete().encode() + CLOSED + ERROR.encode() + READY
+    outcome = session.upstream_sent(reply, 0)
+    assert only_error(outcome.to_client).get("C") == "42P01"
+    assert finished(outcome).sqlstate in ("42P01", "not run")
