@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
 
-from rules.postgres.nodes import EXPRESSIONS, QUERIES, STATEMENTS, WRITES, Node, Reader, unknown, words
+from rules.postgres.nodes import EXPRESSIONS, QUERIES, SOURCES, STATEMENTS, WRITES, Node, Reader, unknown, words
 from rules.postgres.sources import relation_name
 from rules.tree import Access, Name, Statement, Touched
 
@@ -50,6 +50,8 @@ def _survey_kind(read: Reader, kind: str, body: Node) -> None:
         QUERIES.read_body(read, kind, body)
     elif kind in WRITES.makers:
         WRITES.read_body(read, kind, body)
+    elif kind in SOURCES.makers:
+        SOURCES.read_body(read, kind, body)
     elif kind in STATEMENTS.makers:
         STATEMENTS.read_body(read, kind, body)
     else:

@@ -363,3 +363,6 @@ comment on large object 5 is 'x'
 
 -- comment:
 comment on operator + (int, int) is 'x'
+
+-- create: t, u, w
+create statistics s on a from t, (select f(b) from u) x, v(1) as y, t join w on g(t.a)
