@@ -76,8 +76,13 @@ def one_path_for_all(state: State, decisions: list[Decision]) -> list[Decision]:
     for decision in decisions:
         moved_before = moved and decision.kind != "transaction"
         found.append(refuse(decision, PATH_MOVED) if moved_before and decision.verdict is Verdict.ALLOW else decision)
-        moved = moved or moves_path(decision) or (state.path_moved and decision.kind == "transaction")
+        moved = moved or may_move(state, decision)
     return found
+
+
+def may_move(state: State, decision: Decision) -> bool:
+    """As `moves_path`; the end of a transaction undoes what was changed in it."""
+    return moves_path(decision) or (state.path_moved and decision.kind == "transaction")
 
 
 def moves_path(decision: Decision) -> bool:

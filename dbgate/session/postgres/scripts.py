@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Final
 
 from dbgate.session.postgres.elsewhere import Waits, decisions_of
-from dbgate.session.postgres.freshness import WITHIN, moves_path
+from dbgate.session.postgres.freshness import FAILED, WITHIN, may_move
 from dbgate.session.postgres.splice import Splice
 from dbgate.session.postgres.state import Asked, AskedDescribe, AskedPath, Phase, Script, State
 from protocols.postgres import frontend
@@ -51,12 +51,11 @@ def script_of(state: State, text: bytes) -> Script | None:
     """The text as a script, if it must be one. Raises Waits for a long text that has no answer yet, or until earlier
     batches are answered: their errors are none of the script's."""
     ledger = state.ledger
-    if not state.watched or b";" not in text or state.path_dirty or ledger.open_batch:
+    if not state.watched or b";" not in text or ledger.open_batch or (state.path_dirty and state.status != FAILED):
         return None
     decisions = decisions_of(state, state.context, text)
-    if not 1 < len(decisions) <= MOST or not any(moves_path(decision) for decision in decisions[:-1]):
-        return None
-    if not all(map(is_alike, decisions)):
+    moved = any(may_move(state, decision) for decision in decisions[:-1])
+    if not moved or len(decisions) > MOST or not all(map(is_alike, decisions)):
         return None
     if ledger.entries:
         state.phase = Phase.AWAITS_QUIET
