@@ -9,8 +9,9 @@
       one is free:       {sql: SELECT 1, expect: allow}
       nothing is dropped: {sql: DROP TABLE customers, expect: {deny: "dbgate:default"}}
 
-`allow` means allowed with no column masked. `deny` names the rule or leaves it open. `mask` lists the names of the
-masked output columns, exactly; left open (`expect: mask`), any will do. No file is opened here: names are the
+`allow` means allowed with no column masked and no row filtered. `deny` names the rule or leaves it open. `mask` lists the
+names of the masked output columns, exactly; left open (`expect: mask`), any will do. `filter` lists the ids of the row
+filters that are spliced in, whatever is masked as well. No file is opened here: names are the
 caller's to resolve.
 """
 
@@ -30,13 +31,13 @@ from rules.policy import Policy
 
 TOP_KEYS: Final = ("version", "rules", "schema", "role", "search_path", "cases")
 CASE_KEYS: Final = ("name", "sql", "role", "expect", "columns", "rule", "search_path")
-OUTCOMES: Final = ("allow", "deny", "mask")
+OUTCOMES: Final = ("allow", "deny", "mask", "filter")
 DEFAULT_PATH: Final = ("public",)
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """`names`: the rule's id for deny, the output columns for mask; None leaves them open."""
+    """`names`: the rule's id for deny, the output columns for mask, the rules' ids for filter; None leaves them open."""
 
     outcome: str
     names: tuple[str, ...] | None = None
@@ -157,7 +158,7 @@ def _read_case(name: str, node: Node, report: Report, role: str, path: tuple[str
 def _read_expected(found: nodes.Mapping, report: Report) -> Expected | None:
     node = found.get("expect")
     if node is None:
-        report.add(found, "the case expects nothing", mend="add expect: allow, deny or mask")
+        report.add(found, "the case expects nothing", mend="add expect: allow, deny, mask or filter")
         return None
     if isinstance(node, nodes.Mapping):
         return _read_expected_names(node, report)
@@ -193,12 +194,13 @@ def run(suite: Suite, policy: Policy) -> tuple[Outcome, ...]:
 def run_case(case: Case, policy: Policy) -> Outcome:
     context = policy.context(case.role, "test", case.role, case.search_path)
     found = explain(context, case.sql)
-    actual, why = _actual(found)
+    actual, why = _actual(found, case.expected.outcome)
     return Outcome(case, _agrees(case.expected, actual), actual, why)
 
 
-def _actual(found: tuple[Explanation, ...]) -> tuple[Expected, str]:
-    """What the text came to: refused when any of its statements is."""
+def _actual(found: tuple[Explanation, ...], wanted: str) -> tuple[Expected, str]:
+    """What the text came to: refused when any of its statements is. `wanted`: what is told of one that is both masked
+    and filtered."""
     for explanation in found:
         refusal = explanation.decision.refusal
         if explanation.decision.verdict is not Verdict.ALLOW and refusal is not None:
@@ -209,6 +211,9 @@ def _actual(found: tuple[Explanation, ...]) -> tuple[Expected, str]:
         for number, output in enumerate(explanation.facts.outputs or ())
         if (mask := mask_at(explanation.decision, number)) is not None
     ]
+    filters = {r for e in found if e.decision.rewrite is not None for r in e.decision.rewrite.rules}
+    if filters and (wanted == "filter" or not masked):
+        return Expected("filter", tuple(sorted(filters))), "; ".join(e.rewritten for e in found if e.rewritten)
     if not masked:
         return Expected("allow"), ""
     why = ", ".join(f"{name} by {mask.rule}" for name, mask in masked)
