@@ -44,13 +44,15 @@ def unfiltered(
 class FrontEnd:
     """How texts become facts. `view_columns`: a view's columns with the base columns behind each, None when the
     view is not understood. `rewrite(text, statement, facts, view, search_path)`: what row filters make of an allowed
-    statement of the text."""
+    statement of the text. `shown_by_views`: whether what views show may come from the relation itself, as the server
+    sees it."""
 
     read: Callable[[str], tuple[Statement, ...] | Unparsable]
     facts: Callable[[Statement, Catalog, tuple[str, ...]], Facts]
     readable: Callable[[str, str], bool]
     view_columns: Callable[[Catalog, Relation], Mapping[str, OutputColumn] | None]
     rewrite: Callable[[bytes, Statement, Facts, RoleView, tuple[str, ...]], Rewrite | Refusal | None] = unfiltered
+    shown_by_views: Callable[[Relation, RoleView], bool] = lambda relation, view: False
 
 
 def postgres_front_end() -> FrontEnd:
@@ -58,7 +60,9 @@ def postgres_front_end() -> FrontEnd:
     from rules import filters, lineage
     from rules.postgres import read, system_catalogs
 
-    return FrontEnd(read, lineage.facts, system_catalogs.readable, _view_columns, filters.rewrite)
+    return FrontEnd(
+        read, lineage.facts, system_catalogs.readable, _view_columns, filters.rewrite, filters.shown_by_views
+    )
 
 
 def _view_columns(catalog: Catalog, view: Relation) -> Mapping[str, OutputColumn] | None:
@@ -252,7 +256,10 @@ class PolicyContext:
             return None
         denying = (self.view.denied_column(column) for column in origin.sources)
         denied = min((rule.id for rule in denying if rule is not None), default=None)
-        return denied or (None if may_reach(relation.qualified, self.view) else DEFAULT)
+        reached = may_reach(relation.qualified, self.view) or (
+            bool(self.view.filters) and self.policy.front_end.shown_by_views(relation, self.view)
+        )
+        return denied or (None if reached else DEFAULT)
 
     def _origin(self, table_oid: int, attribute_number: int) -> OutputColumn | None:
         """The column with those of the same table's children and, for a view, those behind it; None when the catalog

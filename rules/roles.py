@@ -11,6 +11,7 @@ from rules.decision import Mask, MaskKind
 from rules.facts import ColumnId, TableId
 from rules.family import descendants, with_parents
 from rules.limits import strictest
+from rules.matching import NamePattern
 from rules.sensitive import Sensitive
 from rules.taxonomy import KINDS
 
@@ -103,7 +104,7 @@ class RoleView:
         if found is None:
             names = self.table_ancestry(table)
             found = self._filtering[table] = tuple(
-                (r, f) for r, f in self.filters if any(p.matches_table(n) for p in f.tables for n in names)
+                (r, f) for r, f in self.filters if any(_filters(p, n) for p in f.tables for n in names)
             )
         return found
 
@@ -154,6 +155,11 @@ class RoleView:
             return True
         columns = (ColumnId(*table, column.name) for column in relation.columns)
         return any(self.maskings(c) or self.denied_column(c) is not None for c in columns)
+
+
+def _filters(pattern: NamePattern, table: TableId) -> bool:
+    """A temporary table holds what its own session has put there: only a pattern with a schema means it."""
+    return pattern.matches_table(table) and (pattern.schema is not None or not table[0].startswith("pg_temp"))
 
 
 def _all_on_all_tables(allows: Iterable[tuple[Rule, Allow]]) -> bool:

@@ -6,6 +6,7 @@ before it is sent. What cannot be spliced with certainty is refused.
 
 from __future__ import annotations
 
-from rules.filters.rewriting import concerned, rewrite
+from rules.filters.expansion import shown_by_views
+from rules.filters.rewriting import rewrite
 
-__all__ = ["concerned", "rewrite"]
+__all__ = ["rewrite", "shown_by_views"]

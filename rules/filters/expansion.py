@@ -11,12 +11,13 @@ from rules.facts import FunctionRisk
 from rules.filters.references import Reference, references
 from rules.filters.refusals import NotSpliced
 from rules.filters.splicing import Splicer
-from rules.granting import is_harmless
+from rules.granting import is_harmless, may_reach
 from rules.lineage.early import torn_parameters
 from rules.lineage.queries import query
 from rules.lineage.reader import Reader
 from rules.lineage.relations import SYSTEM_SCHEMAS, shape
 from rules.lineage.scope import Scope
+from rules.lineage.values import Refused
 from rules.lineage.views import DEFINITION_PATH, query_of
 from rules.postgres import read
 from rules.postgres.predicates import quoted
@@ -49,6 +50,21 @@ def is_expanded(stored: Stored, view: RoleView) -> bool:
         return False
     below = (use.table for use in shape(view.catalog, stored).tables if use.table != stored.qualified)
     return any(view.filtering(table) or view.filtered_below(table) for table in below)
+
+
+def shown_by_views(stored: Stored, view: RoleView) -> bool:
+    """Whether some view that the role may read is replaced by a definition over this relation: the server then names
+    the relation as the origin of what the view shows."""
+    views = (r for r in view.catalog.relations if r.kind == "v" and r.schema not in SYSTEM_SCHEMAS)
+    return any(may_reach(r.qualified, view) and _reads(r, stored, view) for r in views)
+
+
+def _reads(over: Stored, stored: Stored, view: RoleView) -> bool:
+    try:
+        tables = {use.table for use in shape(view.catalog, over).tables}
+        return stored.qualified in tables and is_expanded(over, view)
+    except Refused:
+        return False  # a view that is not understood cannot be read
 
 
 def definition_fails(stored: Stored, view: RoleView) -> bool:

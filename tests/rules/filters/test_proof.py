@@ -1,9 +1,10 @@
-"""A wrong splice is found: edits are left out, turned round or put elsewhere, and the statement is refused each time."""
+"""A wrong splice is found: edits are left out, turned round or put elsewhere, and each time the text is refused."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -66,5 +67,5 @@ def test_an_edit_elsewhere_is_found(monkeypatch: pytest.MonkeyPatch, sql: str) -
             moved = replace(edit, start=other, end=other + (edit.end - edit.start))
             rest = [e for n, e in enumerate(edits) if n != number]
             ordered = tuple(sorted([*rest, moved], key=lambda e: e.start))
-            if all(a.end <= b.start for a, b in zip(ordered, ordered[1:], strict=False)):
+            if all(a.end <= b.start for a, b in pairwise(ordered)):
                 assert refused(monkeypatch, sql, ordered), ordered

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.rules.filters.shop import context, decided, refused, sent, splices
+from rules.book import load
+from rules.policy import Policy
+from tests.rules.filters.shop import catalog, context, decided, refused, sent, splices
 
 SPLICES = splices("inline") | splices("fenced")
 REFUSED = {
@@ -66,3 +68,28 @@ def test_a_filtered_table_hides_data() -> None:
     assert decision.hides
     assert decision.rules == ("all", "us")
     assert decided("SELECT * FROM orders").observed == ("seen",)
+
+
+def test_a_temporary_table_of_the_name_is_the_sessions_own() -> None:
+    view = context("public").view
+    assert view.filtering(("pg_temp_3", "dogs")) == ()
+    assert view.filtering(("public", "dogs"))
+
+
+def test_a_view_may_show_a_table_that_no_rule_allows() -> None:
+    rules = """
+version: 1
+rules:
+  - {id: views, allow: {statements: [select], tables: [contacts]}}
+  - {id: us, filter: {table: customers, where: "country = 'US'"}}
+"""
+    loaded = load({"r.yaml": rules})
+    assert loaded.rulebook is not None
+    made = Policy(loaded.rulebook, catalog()).context("agent", "shop", "agent", ("public",))
+    (read,) = made.decide(b"SELECT who FROM contacts")
+    assert read.rewrite is not None
+    (refused_table,) = made.decide(b"SELECT name FROM customers")
+    assert refused_table.refusal is not None
+    oids = {r.qualified: r.oid for r in catalog().relations}
+    assert made.origin_denied(oids["public", "customers"], 2) is None
+    assert made.origin_denied(oids["public", "orders"], 1) == "dbgate:default"
