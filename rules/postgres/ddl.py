@@ -9,31 +9,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from rules.catalog import Catalog, Column, Function, Relation, Type
 from rules.lineage.output import output_names
+from rules.postgres.ddl_builder import Builder, DdlError, Node
+from rules.postgres.generated import Computed, computed_by, copies_generated, sources_of
 from rules.postgres.grammar import parse_tree
 from rules.postgres.nodes import Refused
-from rules.postgres.system_catalogs import system_relations
-from rules.postgres.types import BUILT_IN_TYPES, TYPE_NAMES, modifier_of
 
-Node: TypeAlias = dict[str, Any]
-
-FIRST_OID: Final = 16384
 _PASSED_OVER_WORDS: Final = (
     "Index Comment Grant GrantRole CreateRole CreatePolicy AlterOwner AlterSeq CreateStats Insert Transaction"
 )
 _PASSED_OVER: Final = frozenset(word + "Stmt" for word in _PASSED_OVER_WORDS.split())
-
-
-class DdlError(ValueError):
-    """The DDL could not be made a catalog; `line` counts from 1. The text says what to write instead."""
-
-    def __init__(self, line: int, what: str) -> None:
-        super().__init__(f"line {line}: {what}")
-        self.line = line
-        self.what = what
 
 
 def catalog_from_ddl(text: str) -> Catalog:
@@ -43,12 +31,12 @@ def catalog_from_ddl(text: str) -> Catalog:
         statements = parse_tree(raw)
     except Refused as refused:
         raise DdlError(_line(raw, refused.unparsable.at), refused.unparsable.reason) from refused
-    builder = _Builder()
+    builder = Builder()
     for statement in statements:
         start = statement.get("stmt_location", 0)
         end = start + statement["stmt_len"] if "stmt_len" in statement else len(raw)
         line = _line(raw, start + len(raw[start:end]) - len(raw[start:end].lstrip()))
-        builder.run(statement["stmt"], raw[start:end].decode(), line)
+        _run(builder, statement["stmt"], raw[start:end].decode(), line)
     return builder.catalog("ddl:" + hashlib.sha256(raw).hexdigest()[:16])
 
 
@@ -56,131 +44,44 @@ def _line(raw: bytes, at: int) -> int:
     return raw.count(b"\n", 0, max(at, 0)) + 1
 
 
-class _Builder:
-    """The catalog as it grows, statement by statement."""
-
-    def __init__(self) -> None:
-        self.relations: dict[tuple[str, str], Relation] = {}
-        self.functions: list[Function] = []
-        self.types: dict[tuple[str, str], Type] = {}
-        self.schemas = {"public", "pg_catalog", "information_schema"}
-        self.operators: set[str] = set()
-        self.next_oid = FIRST_OID
-        self.line = 1
-
-    def run(self, node: Node, text: str, line: int) -> None:
-        ((kind, body),) = node.items()
-        self.line = line
-        if kind in _PASSED_OVER:
-            return
-        handler = _STATEMENTS.get(kind)
-        if handler is None:
-            raise self.error(f"{kind.removesuffix('Stmt')} is not understood in a test's schema; leave it out")
-        handler(self, body, text)
-
-    def catalog(self, version: str) -> Catalog:
-        return Catalog(
-            version=version,
-            relations=(*system_relations(), *self.relations.values()),
-            functions=tuple(self.functions),
-            types=(*BUILT_IN_TYPES, *self.types.values()),
-            schemas=frozenset(self.schemas),
-            user_operators=frozenset(self.operators),
-        )
-
-    def error(self, what: str) -> DdlError:
-        return DdlError(self.line, what)
-
-    def oid(self) -> int:
-        self.next_oid += 1
-        return self.next_oid - 1
-
-    # names
-
-    def new_name(self, body: Node) -> tuple[str, str]:
-        schema = "pg_temp" if body.get("relpersistence") == "t" else body.get("schemaname", "public")
-        if schema not in self.schemas and schema != "pg_temp":
-            raise self.error(f'schema "{schema}" does not exist; CREATE SCHEMA it first')
-        return (schema, body["relname"])
-
-    def relation(self, body: Node) -> Relation:
-        name = (body.get("schemaname", "public"), body["relname"])
-        if name not in self.relations:
-            raise self.error(f'relation "{".".join(name)}" does not exist; create it first')
-        return self.relations[name]
-
-    def add(self, name: tuple[str, str], kind: str, columns: list[Column], **more: Any) -> None:
-        if name in self.relations:
-            raise self.error(f'relation "{".".join(name)}" is created twice')
-        self.relations[name] = Relation(self.oid(), *name, kind, _numbered(columns), **more)
-
-    # types
-
-    def type(self, body: Node) -> tuple[str, int]:
-        """(name as format_type prints it, OID) of a TypeName. Raises DdlError for an unknown type."""
-        names = [part["String"]["sval"] for part in body["names"]]
-        array = bool(body.get("arrayBounds"))
-        name = _SERIALS.get(names[-1], names[-1])
-        if names[:-1] in ([], ["pg_catalog"]) and name in TYPE_NAMES:
-            printed, oid, array_oid = TYPE_NAMES[name]
-            return (printed + "[]", array_oid) if array else (printed, oid)
-        own = self.own_type(names)
-        return f"{own.schema}.{own.name}" + "[]" * array, 0 if array else own.oid
-
-    def own_type(self, names: list[str]) -> Type:
-        schema, name = (names[-2] if len(names) > 1 else "public"), names[-1]
-        found = self.types.get((schema, name))
-        if found is not None:
-            return found
-        relation = self.relations.get((schema, name))
-        if relation is None:
-            raise self.error(f'type "{".".join(names)}" is not known; create it first')
-        return Type(relation.oid, schema, name, "c", "C")
-
-    def column(self, body: Node) -> Column:
-        return Column(body["colname"], 0, *self.type(body["typeName"]), modifier=modifier_of(body["typeName"]))
-
-
-_SERIALS: Final = {
-    "serial": "int4",
-    "serial4": "int4",
-    "bigserial": "int8",
-    "serial8": "int8",
-    "smallserial": "int2",
-    "serial2": "int2",
-}
-
-
-def _numbered(columns: list[Column]) -> tuple[Column, ...]:
-    """Attribute numbers from 1; a column given twice (inherited and own) stands once."""
-    merged: dict[str, Column] = {}
-    for column in columns:
-        merged.setdefault(column.name, column)
-    return tuple(replace(c, number=i) for i, c in enumerate(merged.values(), 1))
+def _run(builder: Builder, node: Node, text: str, line: int) -> None:
+    ((kind, body),) = node.items()
+    builder.line = line
+    if kind in _PASSED_OVER:
+        return
+    handler = _STATEMENTS.get(kind)
+    if handler is None:
+        raise builder.error(f"{kind.removesuffix('Stmt')} is not understood in a test's schema; leave it out")
+    handler(builder, body, text)
 
 
 # ---------------------------------------------------------------- statements
 
 
-def _schema(builder: _Builder, body: Node, text: str) -> None:
+def _schema(builder: Builder, body: Node, text: str) -> None:
     if body.get("schemaElts"):
         raise builder.error("CREATE SCHEMA with elements is not understood; write them as statements of their own")
     builder.schemas.add(body.get("schemaname") or body["authrole"]["rolename"])
 
 
-def _table(builder: _Builder, body: Node, text: str) -> None:
+def _table(builder: Builder, body: Node, text: str) -> None:
     name = builder.new_name(body["relation"])
     if body.get("if_not_exists") and name in builder.relations:
         return
     parents = [builder.relation(n["RangeVar"]) for n in body.get("inhRelations", ())]
     columns = [c for parent in parents for c in parent.columns]
+    computed: Computed = {}
+    for parent in parents:
+        computed |= builder.computed.get(parent.qualified, {})
     for element in body.get("tableElts", ()):
         columns += _element(builder, element)
+        computed |= _copied(builder, element)
     kind = "p" if "partspec" in body else "r"
     builder.add(name, kind, columns, parents=tuple(p.oid for p in parents))
+    builder.computed[name] = computed | computed_by(body.get("tableElts", []))
 
 
-def _element(builder: _Builder, element: Node) -> list[Column]:
+def _element(builder: Builder, element: Node) -> list[Column]:
     if "ColumnDef" in element:
         own = element["ColumnDef"]
         return [builder.column(own)] if "typeName" in own else []
@@ -191,13 +92,20 @@ def _element(builder: _Builder, element: Node) -> list[Column]:
     raise builder.error(f"{next(iter(element))} is not understood in CREATE TABLE")
 
 
-def _foreign_table(builder: _Builder, body: Node, text: str) -> None:
+def _copied(builder: Builder, element: Node) -> Computed:
+    like = element.get("TableLikeClause")
+    if like is None or not copies_generated(like):
+        return {}
+    return builder.computed.get(builder.relation(like["relation"]).qualified, {})
+
+
+def _foreign_table(builder: Builder, body: Node, text: str) -> None:
     base = body.get("base", body)
     columns = [c for element in base.get("tableElts", ()) for c in _element(builder, element)]
     builder.add(builder.new_name(base["relation"]), "f", columns)
 
 
-def _view(builder: _Builder, body: Node, text: str) -> None:
+def _view(builder: Builder, body: Node, text: str) -> None:
     name = builder.new_name(body["view"])
     if body.get("replace"):
         builder.relations.pop(name, None)
@@ -205,7 +113,7 @@ def _view(builder: _Builder, body: Node, text: str) -> None:
     builder.add(name, "v", _selected(builder, text, aliases), definition=text)
 
 
-def _table_as(builder: _Builder, body: Node, text: str) -> None:
+def _table_as(builder: Builder, body: Node, text: str) -> None:
     into = body["into"]
     aliases = [a["String"]["sval"] for a in into.get("colNames", ())]
     columns = _selected(builder, text, aliases)
@@ -215,7 +123,7 @@ def _table_as(builder: _Builder, body: Node, text: str) -> None:
         builder.add(builder.new_name(into["rel"]), "r", columns)
 
 
-def _selected(builder: _Builder, text: str, aliases: list[str]) -> list[Column]:
+def _selected(builder: Builder, text: str, aliases: list[str]) -> list[Column]:
     """The columns of the query in `text`, by the resolver's own rules."""
     found = output_names(text, builder.catalog("growing"))
     if isinstance(found, str):
@@ -224,34 +132,34 @@ def _selected(builder: _Builder, text: str, aliases: list[str]) -> list[Column]:
     return [Column(name, 0, type_name or "text") for name, (_, type_name) in zip(names, found, strict=True)]
 
 
-def _sequence(builder: _Builder, body: Node, text: str) -> None:
+def _sequence(builder: Builder, body: Node, text: str) -> None:
     columns = [Column("last_value", 0, "bigint", 20), Column("log_cnt", 0, "bigint", 20)]
     builder.add(builder.new_name(body["sequence"]), "S", [*columns, Column("is_called", 0, "boolean", 16)])
 
 
-def _composite(builder: _Builder, body: Node, text: str) -> None:
+def _composite(builder: Builder, body: Node, text: str) -> None:
     name = builder.new_name(body["typevar"])
     builder.add(name, "c", [builder.column(n["ColumnDef"]) for n in body.get("coldeflist", ())])
     builder.types[name] = Type(builder.oid(), *name, "c", "C")
 
 
-def _add_type(builder: _Builder, parts: list[Node], kind: str, category: str, **more: Any) -> None:
+def _add_type(builder: Builder, parts: list[Node], kind: str, category: str, **more: Any) -> None:
     names = [p["String"]["sval"] for p in parts]
     name = (names[-2] if len(names) > 1 else "public", names[-1])
     builder.types[name] = Type(builder.oid(), *name, kind, category, **more)
 
 
-def _enum(builder: _Builder, body: Node, text: str) -> None:
+def _enum(builder: Builder, body: Node, text: str) -> None:
     labels = tuple(v["String"]["sval"] for v in body.get("vals", ()))
     _add_type(builder, body["typeName"], "e", "E", labels=labels)
 
 
-def _domain(builder: _Builder, body: Node, text: str) -> None:
+def _domain(builder: Builder, body: Node, text: str) -> None:
     _, base = builder.type(body["typeName"])
     _add_type(builder, body["domainname"], "d", "S", element=base)
 
 
-def _range(builder: _Builder, body: Node, text: str) -> None:
+def _range(builder: Builder, body: Node, text: str) -> None:
     _add_type(builder, body["typeName"], "r", "R")
 
 
@@ -259,7 +167,7 @@ _RESULT_MODES: Final = frozenset({"FUNC_PARAM_OUT", "FUNC_PARAM_INOUT", "FUNC_PA
 _ARGUMENT_MODES: Final = frozenset({"FUNC_PARAM_IN", "FUNC_PARAM_INOUT", "FUNC_PARAM_VARIADIC", "FUNC_PARAM_DEFAULT"})
 
 
-def _function(builder: _Builder, body: Node, text: str) -> None:
+def _function(builder: Builder, body: Node, text: str) -> None:
     names = [p["String"]["sval"] for p in body["funcname"]]
     parameters = [p["FunctionParameter"] for p in body.get("parameters", ())]
     returns = body.get("returnType")
@@ -277,7 +185,7 @@ def _function(builder: _Builder, body: Node, text: str) -> None:
     )
 
 
-def _argument(builder: _Builder, parameter: Node) -> str:
+def _argument(builder: Builder, parameter: Node) -> str:
     return _printed(builder, parameter["argType"])
 
 
@@ -286,16 +194,16 @@ _PSEUDO: Final = frozenset(
 )
 
 
-def _printed(builder: _Builder, body: Node) -> str:
+def _printed(builder: Builder, body: Node) -> str:
     name: str = body["names"][-1]["String"]["sval"]
     return name if name in _PSEUDO else builder.type(body)[0]
 
 
-def _returned(builder: _Builder, returns: Node | None) -> str:
+def _returned(builder: Builder, returns: Node | None) -> str:
     return _printed(builder, returns) if returns else ""
 
 
-def _result_columns(builder: _Builder, parameters: list[Node], returns: Node | None) -> tuple[str, ...]:
+def _result_columns(builder: Builder, parameters: list[Node], returns: Node | None) -> tuple[str, ...]:
     named = tuple(p.get("name", "") for p in parameters if p["mode"] in _RESULT_MODES)
     if named or returns is None:
         return named
@@ -304,12 +212,12 @@ def _result_columns(builder: _Builder, parameters: list[Node], returns: Node | N
     return tuple(c.name for c in relation.columns) if relation else ()
 
 
-def _trigger(builder: _Builder, body: Node, text: str) -> None:
+def _trigger(builder: Builder, body: Node, text: str) -> None:
     relation = builder.relation(body["relation"])
     builder.relations[relation.qualified] = replace(relation, triggers=True)
 
 
-def _operator(builder: _Builder, body: Node, text: str) -> None:
+def _operator(builder: Builder, body: Node, text: str) -> None:
     if body["kind"] == "OBJECT_OPERATOR":
         builder.operators.add(body["defnames"][-1]["String"]["sval"])
     elif body["kind"] == "OBJECT_AGGREGATE":
@@ -329,7 +237,7 @@ _HARMLESS_WORDS: Final = (
 _HARMLESS: Final = frozenset(_HARMLESS_WORDS.split())
 
 
-def _alter_table(builder: _Builder, body: Node, text: str) -> None:
+def _alter_table(builder: Builder, body: Node, text: str) -> None:
     for command in body["cmds"]:
         relation = builder.relation(body["relation"])
         alter = command["AlterTableCmd"]
@@ -342,41 +250,43 @@ def _alter_table(builder: _Builder, body: Node, text: str) -> None:
         handler(builder, relation, alter)
 
 
-def _add_column(builder: _Builder, relation: Relation, alter: Node) -> None:
+def _add_column(builder: Builder, relation: Relation, alter: Node) -> None:
     column = builder.column(alter["def"]["ColumnDef"])
     if relation.column(column.name) is None:
         number = max((c.number for c in relation.columns), default=0) + 1
         columns = (*relation.columns, replace(column, number=number))
         builder.relations[relation.qualified] = replace(relation, columns=columns)
+        if (sources := sources_of(alter["def"]["ColumnDef"])) is not None:
+            builder.computed.setdefault(relation.qualified, {})[column.name] = sources
     for child in [r for r in builder.relations.values() if relation.oid in r.parents]:
         _add_column(builder, child, alter)
 
 
-def _drop_column(builder: _Builder, relation: Relation, alter: Node) -> None:
+def _drop_column(builder: Builder, relation: Relation, alter: Node) -> None:
     kept = tuple(c for c in relation.columns if c.name != alter["name"])
     builder.relations[relation.qualified] = replace(relation, columns=kept)
 
 
-def _attach(builder: _Builder, relation: Relation, alter: Node) -> None:
+def _attach(builder: Builder, relation: Relation, alter: Node) -> None:
     _add_parent(builder, builder.relation(alter["def"]["PartitionCmd"]["name"]), relation)
 
 
-def _inherit(builder: _Builder, relation: Relation, alter: Node) -> None:
+def _inherit(builder: Builder, relation: Relation, alter: Node) -> None:
     _add_parent(builder, relation, builder.relation(alter["def"]["RangeVar"]))
 
 
-def _add_parent(builder: _Builder, child: Relation, parent: Relation) -> None:
+def _add_parent(builder: Builder, child: Relation, parent: Relation) -> None:
     builder.relations[child.qualified] = replace(child, parents=(*child.parents, parent.oid))
 
 
-_ALTERATIONS: Final[dict[str, Callable[[_Builder, Relation, Node], None]]] = {
+_ALTERATIONS: Final[dict[str, Callable[[Builder, Relation, Node], None]]] = {
     "AddColumn": _add_column,
     "DropColumn": _drop_column,
     "AttachPartition": _attach,
     "AddInherit": _inherit,
 }
 
-_STATEMENTS: Final[dict[str, Callable[[_Builder, Node, str], None]]] = {
+_STATEMENTS: Final[dict[str, Callable[[Builder, Node, str], None]]] = {
     "CreateSchemaStmt": _schema,
     "CreateStmt": _table,
     "CreateForeignTableStmt": _foreign_table,

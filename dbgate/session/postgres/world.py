@@ -64,7 +64,8 @@ FROM seen s JOIN changed c ON c.oid [=] s.oid ORDER BY s.oid""",
     "columns": """
 SELECT pg.json_build_array(a.attname, a.attnum, a.atttypid,
   CASE WHEN n.nspname [=] 'pg_catalog' THEN pg.format_type(t.oid, NULL) END,
-  n.nspname, coalesce(e.typname, t.typname), e.oid IS NOT NULL, ARRAY(<computed_from>))
+  n.nspname, coalesce(e.typname, t.typname), e.oid IS NOT NULL, ARRAY(<computed_from>), a.attgenerated [<>] '',
+  a.atttypmod)
 FROM pg.pg_attribute a JOIN pg.pg_type t ON t.oid [=] a.atttypid JOIN pg.pg_namespace n ON n.oid [=] t.typnamespace
   LEFT JOIN pg.pg_type e ON e.oid [=] t.typelem AND t.typcategory [=] 'A'
 WHERE a.attrelid [=] s.oid AND a.attnum [>] 0 AND NOT a.attisdropped ORDER BY a.attnum""",
@@ -147,11 +148,11 @@ def _relation(row: list[Any], temporary: str, path: tuple[str, ...]) -> Relation
 
 
 def _column(row: list[Any], temporary: str) -> Column:
-    name, number, type_oid, built_in, schema, type_name, array, computed_from = row
+    name, number, type_oid, built_in, schema, type_name, array, computed_from, generated, modifier = row
     printed = f"{_quoted(_own(schema, temporary))}.{_quoted(type_name)}" + "[]" * array
     if built_in is not None:
         printed = built_in.removeprefix("pg_catalog.")
-    return Column(name, number, printed, int(type_oid), tuple(computed_from))
+    return Column(name, number, printed, int(type_oid), tuple(computed_from), generated, modifier)
 
 
 _PLAIN: Final = re.compile(r"[a-z_][a-z0-9_]*")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rules.catalog import Catalog, Relation
-from rules.postgres.ddl import FIRST_OID, DdlError, catalog_from_ddl
+from rules.postgres.ddl import catalog_from_ddl
+from rules.postgres.ddl_builder import FIRST_OID, DdlError
 
 
 def own(catalog: Catalog) -> list[Relation]:
@@ -113,3 +114,22 @@ def test_errors_name_the_line(sql: str, line: int, word: str) -> None:
         catalog_from_ddl(sql)
     assert caught.value.line == line
     assert str(caught.value).startswith(f"line {line}: ")
+
+
+@pytest.mark.parametrize(
+    ("ddl", "expected"),
+    [
+        ("CREATE TABLE t (a text, b text, g text GENERATED ALWAYS AS (a || t.b) STORED)", {"g": ("a", "b")}),
+        ("CREATE TABLE t (a int, g int GENERATED ALWAYS AS (abs(a) + a) STORED, d int DEFAULT 3)", {"g": ("a",)}),
+        ("CREATE TABLE t (a int, i int GENERATED ALWAYS AS IDENTITY)", {}),
+        ("CREATE TABLE t (a int); ALTER TABLE t ADD g int GENERATED ALWAYS AS (a * 2) STORED", {"g": ("a",)}),
+        ("CREATE TABLE p (x int, a int, g int GENERATED ALWAYS AS (a) STORED); CREATE TABLE t () INHERITS (p)",
+         {"g": ("a",)}),
+        ("CREATE TABLE p (a int, g int GENERATED ALWAYS AS (a) STORED); CREATE TABLE t (z int, LIKE p INCLUDING ALL)",
+         {"g": ("a",)}),
+        ("CREATE TABLE p (a int, g int GENERATED ALWAYS AS (a) STORED); CREATE TABLE t (LIKE p)", {}),
+    ],
+)  # fmt: skip
+def test_generated_columns_know_what_they_are_computed_from(ddl: str, expected: dict[str, tuple[str, ...]]) -> None:
+    found = catalog_from_ddl(ddl).generated
+    assert {column: sources for (_, table, column), sources in found.items() if table == "t"} == expected
