@@ -249,6 +249,15 @@ def test_what_is_not_masked_is_the_servers_own_bytes(options: str, things: Place
         assert messages(masked, statement) == messages(things, statement)
 
 
+def test_computed_values_are_redacted_by_their_types(masked: Place) -> None:
+    query = "SELECT upper(mail), mail || '', coalesce(number, 1), gone || '' FROM things WHERE id = 1"
+    assert messages(masked, f"COPY ({query}) TO STDOUT") == [b"[redacted]\t[redacted]\t0\t\\N\n"]
+    statement = f"COPY ({query}) TO STDOUT BINARY"
+    with psycopg.connect(masked.dsn()) as connection, connection.cursor().copy(statement.encode()) as copy:
+        copy.set_types(["text", "text", "int4", "text"])
+        assert list(copy.rows()) == [("[redacted]", "[redacted]", 0, None)]
+
+
 @pytest.mark.parametrize("options", ["", "(FORMAT csv)", "(FORMAT binary)"])
 @pytest.mark.parametrize(
     "query",
@@ -264,15 +273,6 @@ def test_what_is_not_masked_is_the_servers_own_bytes(options: str, things: Place
         "DELETE FROM things WHERE id = -5 RETURNING *",
     ],
 )
-def test_computed_values_are_redacted_by_their_types(masked: Place) -> None:
-    query = "SELECT upper(mail), mail || '', coalesce(number, 1), gone || '' FROM things WHERE id = 1"
-    assert messages(masked, f"COPY ({query}) TO STDOUT") == [b"[redacted]\t[redacted]\t0\t\\N\n"]
-    statement = f"COPY ({query}) TO STDOUT BINARY"
-    with psycopg.connect(masked.dsn()) as connection, connection.cursor().copy(statement.encode()) as copy:
-        copy.set_types(["text", "text", "int4", "text"])
-        assert list(copy.rows()) == [("[redacted]", "[redacted]", 0, None)]
-
-
 def test_whatever_is_computed_shows_nothing(query: str, options: str, things: Place, masked: Place) -> None:
     try:
         found = messages(masked, f"COPY ({query}) TO STDOUT {options}")
