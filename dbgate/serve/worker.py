@@ -32,6 +32,7 @@ from dbgate.settings import Settings, SettingsError, load_settings
 from dbgate.settings.auditing import audit_settings
 from dbgate.settings.model import Database, StatementTexts
 from rules.book import Rulebook
+from rules.cache import Memory
 from rules.catalog import Catalog
 from rules.policy import Policy, postgres_front_end
 
@@ -58,6 +59,7 @@ class Worker:
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
         self._mask_key: bytes | None = None
+        self._memory = Memory(settings.gate.decision_cache)  # one for all databases and all rulebooks to come
         self._databases: dict[str, LiveDatabase] = {}
         self._listening = False
         self._elsewhere = Elsewhere()
@@ -145,7 +147,7 @@ class Worker:
         database.start()
 
     def _build_policy(self, rulebook: Rulebook, catalog: Catalog) -> Policy:
-        return Policy(rulebook, catalog, self._mask_key)
+        return Policy(rulebook, catalog, self._mask_key, memory=self._memory)
 
     async def _first_look(self) -> None:
         """So that the first client doesn't meet a gate that knows no catalog yet. A database that doesn't answer must

@@ -129,6 +129,7 @@ def _gate(node: Node) -> Gate:
         authentication_timeout=node.parsed("authentication_timeout", standard.authentication_timeout, parse_duration),
         half_open=node.number("half_open", standard.half_open, 1, 100_000),
         connections=node.number("connections", standard.connections, 1, 1_000_000),
+        decision_cache=node.parsed("decision_cache", standard.decision_cache, parse_size),
         tls=_client_tls(node.child("tls", _KEYS["gate.tls"])) if node.has("tls") else None,
     )
 
@@ -237,7 +238,8 @@ def _clickhouse(node: Node) -> ClickHouse:
 _KEYS = {
     "": ("gate", "control", "databases", "users", "masking", "audit"),
     "gate": (
-        "name", "listen", "workers", "directory", "drain", "authentication_timeout", "half_open", "connections", "tls",
+        "name", "listen", "workers", "directory", "drain", "authentication_timeout", "half_open", "connections",
+        "decision_cache", "tls",
     ),
     "gate.tls": ("certificate", "key", "required"),
     "control": ("listen",),

@@ -88,7 +88,8 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Times in seconds. `half_open`: connections that may be logging in at once, for each worker."""
+    """Times in seconds. `half_open`: connections that may be logging in at once, for each worker. `decision_cache`:
+    bytes that the decisions which a worker remembers may take."""
 
     name: str = "dbgate"
     listen: tuple[Address, ...] = (Address("127.0.0.1", 6432),)
@@ -98,6 +99,7 @@ class Gate:
     authentication_timeout: float = 60.0
     half_open: int = 200
     connections: int = 10_000
+    decision_cache: int = 32 << 20
     tls: ClientTls | None = None
 
 

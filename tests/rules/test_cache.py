@@ -113,3 +113,11 @@ def test_the_contexts_of_a_policy_share_its_memory() -> None:
         for number in range(200):
             asked.decide(b"SELECT %d" % number)
     assert 0 < policy.memory.young + policy.memory.old <= 100_000
+
+
+def test_no_bytes_keep_nothing() -> None:
+    policy = Policy(book(RULES), CATALOG, b"key", memory=Memory(0))
+    asked = policy.context("agent", "d", "u", ("public",))
+    first = asked.decide(b"SELECT 1")
+    assert asked.decide(b"SELECT 1") is not first
+    assert policy.memory.young == policy.memory.old == 0
