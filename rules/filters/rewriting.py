@@ -52,7 +52,7 @@ def rewrite(text: bytes, statement: Statement, facts: Facts, view: RoleView,
         return work.made()
     except NotSpliced as found:
         return found.refusal()
-    except (OutlineError, UnprovenError, Unchecked) as found:
+    except (OutlineError, UnprovenError, Unchecked, LookupError) as found:  # LookupError: the tokens break off
         return NotSpliced(None, f"the row filter could not be put in place: {found}", MEND).refusal()
     except Refused as found:
         return NotSpliced(None, found.problem.reason, found.problem.mend or MEND).refusal()

@@ -13,6 +13,10 @@ def words_of(text: str) -> frozenset[bytes]:
     return frozenset(word.encode() for word in word_set(text))
 
 
+Cell = tuple[int, int]
+"""The first and last token of a list's member."""
+
+
 class OutlineError(ValueError):
     """The tokens do not go together as expected; nothing may be spliced by such an outline."""
 
@@ -63,6 +67,18 @@ class Lexemes:
     def is_name(self, index: int) -> bool:
         """A name that only looks like a keyword: after a dot."""
         return index > 0 and self.words[index - 1] == b"."
+
+    def members(self, start: int, end: int) -> list[Cell]:
+        """The parts between the commas of a list."""
+        found, first, i = [], start, start
+        while i < end:
+            if self.words[i] in (b"(", b"["):
+                i = self.partner[i]
+            elif self.words[i] == b",":
+                found.append((first, i - 1))
+                first = i + 1
+            i += 1
+        return [*found, (first, end - 1)] if end > start else found
 
     def slice(self, first: int, last: int) -> str:
         """The text from one token to another, both included."""

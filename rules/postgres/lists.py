@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from rules.postgres.lexemes import Lexemes
+from rules.postgres.lexemes import Cell, Lexemes
 from rules.postgres.outline import ENDERS
-
-Cell = tuple[int, int]
-"""The first and last token of a member."""
 
 
 def rows(lexemes: Lexemes, values: int) -> list[list[Cell]]:
@@ -14,7 +11,7 @@ def rows(lexemes: Lexemes, values: int) -> list[list[Cell]]:
     found, i = [], values + 1
     while i < len(lexemes) and lexemes.words[i] == b"(":
         stop = lexemes.partner[i]
-        found.append(members(lexemes, i + 1, stop))
+        found.append(lexemes.members(i + 1, stop))
         i = stop + 1
         if i >= len(lexemes) or lexemes.words[i] != b",":
             break
@@ -32,7 +29,7 @@ def select_list(lexemes: Lexemes, select: int) -> list[Cell]:
     stop = i
     while stop < len(lexemes) and not _list_ends(lexemes, stop):
         stop = lexemes.partner[stop] + 1 if words[stop] in (b"(", b"[") else stop + 1
-    return members(lexemes, i, stop)
+    return lexemes.members(i, stop)
 
 
 def _list_ends(lexemes: Lexemes, i: int) -> bool:
@@ -42,16 +39,3 @@ def _list_ends(lexemes: Lexemes, i: int) -> bool:
     if lexemes.is_name(i) or words[i - 1] == b"as":
         return False
     return (words[i] == b"from" and words[i - 1] != b"distinct") or words[i] in ENDERS | {b"on"}
-
-
-def members(lexemes: Lexemes, start: int, end: int) -> list[Cell]:
-    """The parts between the commas of a list."""
-    found, first, i = [], start, start
-    while i < end:
-        if lexemes.words[i] in (b"(", b"["):
-            i = lexemes.partner[i]
-        elif lexemes.words[i] == b",":
-            found.append((first, i - 1))
-            first = i + 1
-        i += 1
-    return [*found, (first, end - 1)] if end > start else found

@@ -333,16 +333,27 @@ class Outline:
     def _set(self, i: int, end: int, core: Core) -> int:
         """The assignments up to the next clause."""
         while True:
-            name, i = self._assigned_name(i, end)
+            target, (name, i) = i, self._assigned_name(i, end)
             first = i
             while i < end and not self._assignment_ends(i, end):
                 i = self.lexemes.partner[i] + 1 if self.lexemes.words[i] in (b"(", b"[") else i + 1
-            core.sets.append(Assigned(name, first, i - 1))
+            core.sets += [Assigned(name, first, i - 1)] if name else self._taken_apart(target, first, i - 1)
             self._brackets(first, i)
             if i >= end or self.lexemes.words[i] != b",":
                 core.sources_end = i - 1 if core.word in ("update", "conflict") else core.sources_end
                 return i
             i += 1
+
+    def _taken_apart(self, target: int, first: int, last: int) -> list[Assigned]:
+        """`(a, b) = (x, y)` as an assignment for each; one without a name for whatever else there is."""
+        words, partner = self.lexemes.words, self.lexemes.partner
+        row = first + (words[first] == b"row")
+        if words[target] == b"(" and words[row] == b"(" and partner[row] == last and not self._holds_query(row):
+            columns, values = self.lexemes.members(target + 1, partner[target]), self.lexemes.members(row + 1, last)
+            if len(columns) == len(values):
+                names = (identifier(self.lexemes.slice(*column)) for column in columns)
+                return [Assigned(name, *value) for name, value in zip(names, values, strict=True)]
+        return [Assigned("", first, last)]
 
     def _assignment_ends(self, i: int, end: int) -> bool:
         if self.lexemes.words[i] == b"from" and not self.lexemes.is_name(i):
