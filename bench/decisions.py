@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import time
-import tracemalloc
 from collections.abc import Callable, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from bench.harness import arguments, median, percentile, save, share_one_processor, show
+from bench.harness import memory as memory_of
 from dbgate.psql_scripts import texts
 from rules.book import load
 from rules.cache import MOST_BYTES, Cache, Memory, weight
@@ -24,6 +25,8 @@ from rules.postgres.ddl import catalog_from_ddl
 
 WORKLOAD = Path(__file__).parent / "workload"
 MIB = 1 << 20
+#: texts between two looks at the memory that is held
+LOOK = 1000
 
 
 def workload() -> list[bytes]:
@@ -95,32 +98,36 @@ def reached(value: Any) -> int:
     return total
 
 
-def filled(texts_count: int, most_bytes: int) -> dict[str, float]:
-    """A cache after `texts_count` distinct texts: MiB by its own count, by walking it, by the allocator, at its peak.
+def filled(texts_count: int, most_bytes: int, held: Callable[[], int]) -> dict[str, float]:
+    """A cache after `texts_count` distinct texts: MiB by its own count, by walking it, by `held` (bytes that the process
+    holds) now and at the most.
 
     The decisions are of the workload's shapes but made anew for each text, as deciding does."""
     context = agent(new_policy())
     shapes = [(text, context.decide_anew(text)[0]) for text in workload()]
     gc.collect()
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    memory = Memory(most_bytes)
+    memory, before, most = Memory(most_bytes), held(), 0
     cache = Cache(memory=memory)
     for number in range(texts_count):
         text, decisions = shapes[number % len(shapes)]
         cache.put(b"%b -- %d" % (text, number), _copied(decisions))
-    _, peak = tracemalloc.get_traced_memory()
+        if number % LOOK == 0:
+            most = max(most, held())
     gc.collect()
-    now, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    now = held()
     return {
         "texts kept": len(cache.young) + len(cache.old),
         "bound": most_bytes / MIB,
         "counted": (memory.young + memory.old) / MIB,
         "walked": reached([cache.young, cache.old]) / MIB,
-        "allocated": (now - before) / MIB,
-        "peak": (peak - before) / MIB,
+        "held": (now - before) / MIB,
+        "at the most": (max(most, now) - before) / MIB,
     }
+
+
+def in_memory() -> int:
+    """Bytes of this process that are in memory."""
+    return memory_of([os.getpid()])
 
 
 def _copied(value: Any) -> Any:
@@ -165,7 +172,7 @@ def main() -> None:
     show(f"{len(statements)} statements, {refused} of them refused", ["", "measured", "goal"], rows, note)
     slow = sorted(fresh, key=lambda text: -fresh[text])[:5]
     show("The slowest", ["statement", "us"], [[text.decode()[-80:], fresh[text] * 1e6] for text in slow])
-    memory = filled(options.texts, options.megabytes * MIB)
+    memory = filled(options.texts, options.megabytes * MIB, in_memory)
     show(f"The cache after {options.texts:,} distinct texts, MiB", list(memory), [list(memory.values())])
     results = {"cached": hits, "cold": {text.decode(): s for text, s in fresh.items()}, "memory": memory}
     save(options.output, "decisions", options, results)
