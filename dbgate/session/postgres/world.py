@@ -81,7 +81,8 @@ d.refclassid [=] 1259 AND d.refobjid [=] s.oid AND d.refobjsubid [>] 0 AND d.ref
 SELECT pg.json_build_array(t.oid, n.nspname, t.typname, t.typtype, t.typcategory,
   CASE WHEN t.typtype [=] 'd' THEN t.typbasetype
     WHEN t.typtype [=] 'r' THEN (SELECT r.rngsubtype FROM pg.pg_range r WHERE r.rngtypid [=] t.oid)
-    ELSE t.typelem END)
+    ELSE t.typelem END,
+  ARRAY(SELECT l.enumlabel FROM pg.pg_enum l WHERE l.enumtypid [=] t.oid ORDER BY l.enumsortorder))
 FROM pg.pg_type t JOIN pg.pg_namespace n ON n.oid [=] t.typnamespace
 WHERE t.typnamespace [=] pg.pg_my_temp_schema() OR <written>t.xmin<until> ORDER BY t.oid""",
 }
@@ -163,5 +164,5 @@ def _quoted(name: str) -> str:
 
 
 def _type(row: list[Any], temporary: str) -> Type:
-    oid, schema, name, kind, category, element = row
-    return Type(int(oid), _own(schema, temporary), name, kind, category, int(element))
+    oid, schema, name, kind, category, element, labels = row
+    return Type(int(oid), _own(schema, temporary), name, kind, category, int(element), tuple(labels))
