@@ -99,8 +99,8 @@ def reached(value: Any) -> int:
 
 
 def filled(texts_count: int, most_bytes: int, held: Callable[[], int]) -> dict[str, float]:
-    """A cache after `texts_count` distinct texts: MiB by its own count, by walking it, by `held` (bytes that the process
-    holds) now and at the most.
+    """A cache after `texts_count` distinct texts: MiB by its own count, by walking it, by `held` (the process's bytes)
+    now and at the most.
 
     The decisions are of the workload's shapes but made anew for each text, as deciding does."""
     context = agent(new_policy())
