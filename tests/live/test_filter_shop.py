@@ -1,0 +1,96 @@
+"""The shop's legitimate statements for a role with row filters: each gives what it gives where only the visible rows
+are. Statements of several parts, of sessions and of time are other tests' matter."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from ruamel.yaml import YAML
+
+from dbgate.catalog.postgres import Row, read_catalog
+from rules.book import load
+from rules.policy import Policy, PolicyContext
+from tests.live.servers import NoServerError, start_postgres
+from tests.live.test_filter_worlds import outcome, rows
+from tests.live.worlds import create_template, create_world
+
+pytestmark = pytest.mark.live
+
+FILTERS = {
+    "customers": "country IN ('US', 'DE') AND id > 2",
+    "orders": "status <> 'open'",
+    "employees": "department <> 'sales'",
+    "people": "id <> 3",
+    "events": "id > 3",
+    "products": "price < 18",
+}
+#: what tells the databases apart, and the moment
+UNEQUAL = (
+    "now(", "current_timestamp", "nextval", "random", "uuid", "clock", "current_database", "pg_", "information_schema",
+    "localtime", "txid", "sequence", "oid", "ctid", "xmin", "version", "catalog", "explain", "statistics", "regclass",
+)  # fmt: skip
+
+
+def statements() -> list[str]:
+    """Each that stands alone."""
+    groups = YAML(typ="safe").load(Path(__file__).with_name("legitimate.yaml").read_text())
+    lines = [line for text in groups.values() for line in str(text).splitlines() if line.strip()]
+    return [line for line in lines if ";" not in line and not any(word in line.lower() for word in UNEQUAL)]
+
+
+@pytest.fixture(scope="module")
+def databases() -> Iterator[tuple[psycopg.Connection[Any], psycopg.Connection[Any]]]:
+    try:
+        with start_postgres() as server:
+            create_template(server)
+            for name in ("whole", "visible"):
+                create_world(server, name)
+            with server.connect("whole") as whole, server.connect("visible") as visible:
+                visible.execute("SET session_replication_role = replica")
+                for table, where in FILTERS.items():
+                    visible.execute(f"DELETE FROM {table} WHERE ({where}) IS NOT true".encode())
+                visible.execute("RESET session_replication_role")
+                yield whole, visible
+    except NoServerError as trouble:
+        pytest.skip(str(trouble))
+
+
+@pytest.fixture(scope="module")
+def context(databases: tuple[psycopg.Connection[Any], psycopg.Connection[Any]]) -> PolicyContext:
+    async def query(sql: str) -> list[Row]:
+        found = databases[0].pgconn.exec_(sql.encode())
+        assert not found.error_message, found.error_message
+        return rows(found)
+
+    filters = "\n".join(f'  - {{id: {t}, filter: {{table: public.{t}, where: "{w}"}}}}' for t, w in FILTERS.items())
+    text = f'version: 1\nrules:\n  - {{id: all, allow: {{statements: ["*"], functions: ["*"]}}}}\n{filters}\n'
+    loaded = load({"rules.yaml": text})
+    assert loaded.rulebook is not None, loaded.problems
+    catalog = asyncio.run(read_catalog(query))
+    return Policy(loaded.rulebook, catalog).context("agent", "whole", "agent", ("public",))
+
+
+def test_legitimate_statements(databases: Any, context: PolicyContext) -> None:
+    whole, visible = databases
+    same, spliced, refused, wrong = 0, 0, [], []
+    for sql in statements():
+        decisions = context.decide(sql.encode())
+        assert context.failures == 0, (context.last_failure, sql)
+        if any(d.refusal is not None for d in decisions):
+            refused.append(sql)
+            continue
+        rewrite = decisions[0].rewrite if decisions else None
+        sent = sql.encode() if rewrite is None else rewrite.apply(sql.encode())
+        one, other = outcome(visible, sql.encode(), b"SELECT 1"), outcome(whole, sent, b"SELECT 1")
+        spliced += rewrite is not None
+        same += one == other
+        if one != other and not one[0]:
+            wrong.append((sql, sent.decode(), one, other))
+    assert not wrong, wrong[:3]
+    assert spliced > same / 3
+    assert len(refused) < same / 10, refused
