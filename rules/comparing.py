@@ -67,7 +67,7 @@ def _changes(before: Explanation, after: Explanation) -> Iterator[Change]:
         aspect = Aspect.ALLOWED if became else Aspect.REFUSED
         yield Change(aspect, _outcome(before), _outcome(after))
     elif _reason(before) != _reason(after):
-        yield Change(Aspect.REASON, _outcome(before), _outcome(after))
+        yield Change(Aspect.REASON, *(f"{_outcome(each)} ({_reason(each)[1]})" for each in (before, after)))
     yield from _texts(Aspect.OBSERVED, before.decision.observed, after.decision.observed)
 
 

@@ -81,8 +81,8 @@ def test_another_reason_for_a_refusal() -> None:
     one = context("{id: a, deny: {tables: [customers]}, instead: ask}")
     two = context("{id: b, deny: {tables: [customers]}, instead: ask}")
     said = context("{id: a, deny: {tables: [customers]}, instead: do not}")
-    assert changes("SELECT 1 FROM customers", one, two) == ["reason: refused by a -> refused by b"]
-    assert changes("SELECT 1 FROM customers", one, said) == ["reason: refused by a -> refused by a"]
+    assert changes("SELECT 1 FROM customers", one, two) == ["reason: refused by a (ask) -> refused by b (ask)"]
+    assert changes("SELECT 1 FROM customers", one, said) == ["reason: refused by a (ask) -> refused by a (do not)"]
     assert changes("SELECT 1 FROM customers", one, OPEN) == ["allowed: refused by a -> allowed"]
 
 
