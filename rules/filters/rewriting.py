@@ -195,7 +195,7 @@ class _Work:
         """Reads the result and compares. Raises UnprovenError or Unchecked."""
         start, end = self.statement.start, self.statement.end
         whole = Rewrite(edits).apply(self.text)
-        made = read(whole[start : len(whole) - (len(self.text) - end)].decode())
+        made = read(whole[start : len(whole) - (len(self.text) - end)].decode(), alone=True)
         if isinstance(made, Unparsable) or len(made) != 1:
             raise UnprovenError("the result is not one statement")
         renamed = frozenset(name for q in self.splicer.renamed for name in (q,))

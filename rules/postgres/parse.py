@@ -15,8 +15,10 @@ MOST_STATEMENTS: Final = 1000
 _REGISTERED = (json_nodes, statements, structure, utility)
 
 
-def read(text: str) -> tuple[Statement, ...] | Unparsable:
+def read(text: str, *, alone: bool = False) -> tuple[Statement, ...] | Unparsable:
     """Every statement of `text` in order; `()` for an empty text. Never raises.
+
+    `alone`: without the second opinion, for a text that the gate has made from one that has had it.
 
     `text` is what the client sent, decoded from UTF-8. Offsets in the result are byte offsets into its UTF-8 form.
     An Unparsable stands for the whole text: nothing of it may be forwarded.
@@ -26,7 +28,7 @@ def read(text: str) -> tuple[Statement, ...] | Unparsable:
         nodes = parse_tree(raw)
         if len(nodes) > MOST_STATEMENTS:
             return too_many(len(nodes))
-        return tuple([_statement(raw, node) for node in nodes])
+        return tuple([_statement(raw, node, alone) for node in nodes])
     except Refused as refused:
         return refused.unparsable
     except RecursionError:
@@ -39,7 +41,7 @@ def too_many(count: int) -> Unparsable:
     return Unparsable("length", f"the text has {count} statements, more than {MOST_STATEMENTS}", "send them in parts")
 
 
-def _statement(text: bytes, node: Node) -> Statement:
+def _statement(text: bytes, node: Node, alone: bool) -> Statement:
     start, end = _borders(text, node)
     begin, word = leading(text, start)
     ((kind, body),) = node["stmt"].items()
@@ -47,7 +49,7 @@ def _statement(text: bytes, node: Node) -> Statement:
     reader = Reader(text)
     made = STATEMENTS.read_body(reader, kind, body)
     _place(made, begin, significant_end(text, begin, end))
-    if kind in _DOUBLE_CHECKED and made.body is not None:
+    if kind in _DOUBLE_CHECKED and not alone and made.body is not None:
         second_opinion.check(text[made.start : made.end].decode(), made.body, reader.relations)
     return made
 
