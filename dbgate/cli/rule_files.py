@@ -34,9 +34,7 @@ class RuleFile(click.Path):
 
 
 config_option = click.option("--config", type=FILE, help="dbgate.yaml: where the live database is.")
-database_option = click.option(
-    "--database", help="Which of the settings' databases, when there are several."
-)
+database_option = click.option("--database", help="Which of the settings' databases, when there are several.")
 schema_option = click.option("--schema", type=FILE, help="DDL that stands for the database: no server is asked.")
 
 

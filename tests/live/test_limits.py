@@ -58,7 +58,7 @@ def limited(server: Postgres, make_gate: GateMaker) -> Iterator[Gate]:
     server.create_database("limited", owner="app")
     server.run(TABLE, "limited")
     users = {f"worker{n}": user(f"job-{n}") for n in range(4)}
-    yield make_gate(
+    return make_gate(
         {name: Upstream("limited", name) for name in BOOKS}, rulebooks=BOOKS, workers=2, extra={"users": users}
     )
 
@@ -111,11 +111,14 @@ def test_late_cancels_never_hit_the_next_statement(limited: Gate) -> None:
             assert heard(client.ask(data, 2)) == "12" + "D" * 100 + "EZI" + "12DCZI", rows
 
 
-def fails(text: str, where: Place) -> bytes:
-    """A statement that fails behind its hundredth row, in the way of the place."""
-    return text.encode() if where.through_gate else b"SELECT 1/(101 - id), pad, ssn FROM big"
-
-
+THROUGH_THE_GATE = {
+    "ALL": ALL,
+    "BIT": f"{ALL} LIMIT 101",
+    "insert": "INSERT INTO notes VALUES (1)",
+    "SELECT": "SELECT 1",
+}
+FAILING = "SELECT 1/(101 - id), pad, ssn FROM big"
+NATIVELY = {**THROUGH_THE_GATE, "ALL": FAILING, "BIT": f"{FAILING} LIMIT 101"}
 CONVERSATIONS = {
     "a batch": "insert;ALL;insert",
     "a batch in a transaction": "BEGIN|insert;ALL;insert|SELECT|COMMIT",
@@ -123,6 +126,9 @@ CONVERSATIONS = {
     "a savepoint": "BEGIN|SAVEPOINT s|ALL|ROLLBACK TO s|insert|COMMIT",
     "two in one batch": "ALL;ALL",
     "rows behind rows": "SELECT;SELECT;insert;ALL",
+    "one row too many": "insert;BIT;insert",
+    "one row too many in a transaction": "BEGIN|insert;BIT;insert|SELECT|COMMIT",
+    "nothing but one row too many": "BIT|insert",
 }
 
 
@@ -139,8 +145,8 @@ def test_a_limit_ends_a_batch_as_a_failure_does(
         for part in CONVERSATIONS[name].split("|"):
             batch = b""
             for word in part.split(";"):
-                sql = {"ALL": ALL, "insert": "INSERT INTO notes VALUES (1)", "SELECT": "SELECT 1"}.get(word, word)
-                text = "SELECT 1/(101 - id), pad, ssn FROM big ORDER BY id" if sql == ALL and not place.gate else sql
+                words = THROUGH_THE_GATE if place.gate else NATIVELY
+                text = words.get(word, word)
                 batch += parse(text) + bind() + execute()
             parts.append(batch + SYNC)
         with place.raw() as client:
@@ -190,14 +196,9 @@ def test_portals_and_cursors_are_one_result(limited: Gate) -> None:
 
 def test_copy_out(limited: Gate) -> None:
     with psycopg.connect(limited.dsn("rows"), autocommit=True) as connection:
-        got = 0
-        with (
-            pytest.raises(psycopg.errors.ProgramLimitExceeded),
-            connection.cursor().copy("COPY big TO STDOUT") as copy,
-        ):
-            for _ in copy.rows():
-                got += 1
-        assert got <= 100
+        copy = connection.cursor().copy("COPY big TO STDOUT")
+        with pytest.raises(psycopg.errors.ProgramLimitExceeded), copy as rows:
+            list(rows.rows())
         with connection.cursor().copy("COPY (SELECT * FROM big LIMIT 100) TO STDOUT") as copy:
             assert len(list(copy.rows())) == 100
         with connection.cursor().copy("COPY notes FROM STDIN") as copy_in:
@@ -220,16 +221,16 @@ def test_bytes(limited: Gate) -> None:
 
 def test_psycopg_pipeline(limited: Gate) -> None:
     with psycopg.connect(limited.dsn("rows"), autocommit=True) as connection:
-        with connection.pipeline() as pipeline, connection.cursor() as cursor:
-            cursors = [connection.execute("SELECT id FROM big LIMIT %s", (size,)) for size in (5, 100, 101)]
-            later = connection.execute("SELECT 1")
+        with connection.pipeline() as pipeline:
+            fine = [connection.execute("SELECT id FROM big LIMIT %s", (size,)) for size in (5, 100)]
+            pipeline.sync()
+            assert [len(each.fetchall()) for each in fine] == [5, 100]
+            connection.execute("SELECT id FROM big LIMIT %s", (101,))
+            connection.execute("INSERT INTO notes VALUES (-77)")
             with pytest.raises(psycopg.errors.ProgramLimitExceeded):
                 pipeline.sync()
-            assert [len(each.fetchall()) for each in cursors[:2]] == [5, 100]
-            with pytest.raises(psycopg.errors.PipelineAborted):
-                later.fetchone()
-            cursor.execute("SELECT 2")
-            assert cursor.fetchone() == (2,)
+            again = connection.execute("SELECT count(*) FROM notes WHERE id = -77")
+            assert again.fetchone() == (0,)
         assert connection.execute("SELECT 3").fetchone() == (3,)
 
 
@@ -245,15 +246,18 @@ def test_psycopg_server_side_cursor(limited: Gate) -> None:
 
 
 def test_asyncpg_cursor(limited: Gate) -> None:
+    async def rows_of(connection: Any, got: list[int]) -> None:
+        async with connection.transaction():
+            async for row in connection.cursor("SELECT id FROM big", prefetch=15):
+                got.append(row[0])
+
     async def read() -> tuple[int, Any]:
         connection = await asyncpg.connect(limited.dsn("rows"), ssl=False)
-        got = 0
+        got: list[int] = []
         try:
             with pytest.raises(asyncpg.exceptions.ProgramLimitExceededError):
-                async with connection.transaction():
-                    async for _ in connection.cursor("SELECT id FROM big", prefetch=15):
-                        got += 1
-            return got, await connection.fetchval("SELECT count(*) FROM notes WHERE false")
+                await rows_of(connection, got)
+            return len(got), await connection.fetchval("SELECT count(*) FROM notes WHERE false")
         finally:
             await connection.close()
 
@@ -290,17 +294,17 @@ def test_statement_time(limited: Gate) -> None:
 
 def test_statements_in_a_minute_over_all_sessions(limited: Gate) -> None:
     """Of one job, on two workers; another job has its own."""
-    done = 0
     for _ in range(5):
         with psycopg.connect(limited.dsn("rate", user="worker0"), autocommit=True) as connection:
-            for _ in range(2):
-                try:
-                    connection.execute("SELECT 1")
-                    done += 1
-                except psycopg.errors.ConfigurationLimitExceeded as refused:
-                    assert "0 statements are left in this minute" in (refused.diag.message_detail or "")
-                    assert "wait" in (refused.diag.message_hint or "")
-    assert done == 5
+            connection.execute("SELECT 1")
+    for _ in range(4):
+        with (
+            psycopg.connect(limited.dsn("rate", user="worker0"), autocommit=True) as connection,
+            pytest.raises(psycopg.errors.ConfigurationLimitExceeded) as refused,
+        ):
+            connection.execute("SELECT 1")
+        assert "0 statements are left in this minute" in (refused.value.diag.message_detail or "")
+        assert "wait" in (refused.value.diag.message_hint or "")
     with psycopg.connect(limited.dsn("rate", user="worker1")) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
@@ -388,9 +392,11 @@ def test_a_killed_gate_forgets_nothing(make_gate: GateMaker, server: Postgres, l
 
 
 def test_the_audit_names_the_limit(limited: Gate) -> None:
-    with psycopg.connect(limited.dsn("rows"), autocommit=True) as connection:
-        with pytest.raises(psycopg.errors.ProgramLimitExceeded):
-            connection.execute("SELECT id, 'audited' FROM big")
+    with (
+        psycopg.connect(limited.dsn("rows"), autocommit=True) as connection,
+        pytest.raises(psycopg.errors.ProgramLimitExceeded),
+    ):
+        connection.execute("SELECT id, 'audited' FROM big")
 
     def ended() -> list[dict[str, Any]]:
         return [e for e in limited.audit() if e["type"] == "statement_finished" and e.get("limit") == "cap"]
@@ -419,3 +425,20 @@ def test_a_reload_brings_the_limit_to_open_sessions(make_gate: GateMaker, server
             return heard(client.ask(query("SELECT id FROM big LIMIT 200"))) == "T" + "D" * 7 + "EZI"
 
         await_true(holds, 15, "the new limit")
+
+
+def test_what_a_text_did_is_undone_when_its_result_is_ended(limited: Gate, server: Postgres) -> None:
+    """A simple Query commits by itself: not before its rows have been seen, if a limit may end them."""
+    server.run("TRUNCATE notes", "limited")
+    with gate_place(limited, "rows").raw() as client:
+        for rows in (101, 5000):
+            written = f"INSERT INTO notes SELECT n FROM generate_series(1, {rows}) n RETURNING id"
+            assert heard(client.ask(query(written))) == "T" + "D" * 100 + "EZI"
+            text = f"INSERT INTO notes VALUES (1); SELECT * FROM big LIMIT {rows}; INSERT INTO notes VALUES (2)"
+            assert heard(client.ask(query(text))) == "CT" + "D" * 100 + "EZI"
+            client.ask(query("BEGIN"))
+            assert heard(client.ask(query(f"SELECT * FROM big LIMIT {rows}; COMMIT"))) == "T" + "D" * 100 + "EZE"
+            client.ask(query("ROLLBACK"))
+        assert raw_count(client) == b"\0\1\0\0\0\x010"
+        assert heard(client.ask(query("INSERT INTO notes VALUES (1), (2) RETURNING id; SELECT 1"))) == "TDDCTDCZI"
+        assert raw_count(client) == b"\0\1\0\0\0\x012"

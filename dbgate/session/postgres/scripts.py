@@ -1,4 +1,4 @@
-"""A Query of several statements, some of which change what the names in the next ones mean.
+"""A Query of several statements, some of which change what the names in the next ones mean, or may be ended by a limit.
 
 `CREATE TEMP TABLE t ...; INSERT INTO t ...` cannot be decided as a whole: what t is, only the server can say once the
 first statement has run. Such a text goes as one batch of the extended protocol, statement by statement, and the gate
@@ -17,6 +17,7 @@ from typing import Final
 
 from dbgate.session.postgres.elsewhere import Waits, decisions_of
 from dbgate.session.postgres.freshness import FAILED, WITHIN, may_move
+from dbgate.session.postgres.limiting import brings_rows
 from dbgate.session.postgres.splice import Splice
 from dbgate.session.postgres.state import Asked, AskedDescribe, AskedPath, Phase, Script, State
 from protocols.postgres import frontend
@@ -50,17 +51,30 @@ _LEAVE: Final = (frontend.Close(Target.STATEMENT, "").encode(), frontend.Close(T
 def script_of(state: State, text: bytes) -> Script | None:
     """The text as a script, if it must be one. Raises Waits for a long text that has no answer yet, or until earlier
     batches are answered: their errors are none of the script's."""
-    ledger = state.ledger
-    if not state.watched or b";" not in text or ledger.open_batch or (state.path_dirty and state.status != FAILED):
+    ledger, limited = state.ledger, state.limiter is not None and state.limiter.limits.measures
+    if not limited and (not state.watched or b";" not in text):
+        return None
+    if ledger.open_batch or (state.path_dirty and state.status != FAILED):
         return None
     decisions = decisions_of(state, state.context, text)
-    moved = any(may_move(state, decision) for decision in decisions[:-1])
-    if not moved or len(decisions) > MOST or not all(map(is_alike, decisions)):
+    moved = state.watched and any(may_move(state, decision) for decision in decisions[:-1])
+    if (
+        not (moved or (limited and must_be_held(decisions)))
+        or len(decisions) > MOST
+        or not all(map(is_alike, decisions))
+    ):
         return None
     if ledger.entries:
         state.phase = Phase.AWAITS_QUIET
         raise Waits
     return Script(deque(messages_of(text, decisions)))
+
+
+def must_be_held(decisions: tuple[Decision, ...]) -> bool:
+    """Would a result that a limit ends come too late for what the text does? A Query commits by itself, and its later
+    statements run; in a batch they wait until the rows have been seen."""
+    bringing = any(brings_rows(decision) for decision in decisions)
+    return bringing and (len(decisions) > 1 or any(decision.writes for decision in decisions))
 
 
 def is_alike(decision: Decision) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dbgate.audit.events import StatementDecided
-from dbgate.session.outcome import CatalogChanged, CloseSession, Outcome, RefreshCatalog
+from dbgate.session.outcome import CancelStatement, CatalogChanged, CloseSession, Outcome, RefreshCatalog
 from tests.dbgate.net.fakes import Bench
 
 
@@ -234,3 +234,17 @@ async def test_a_policy_that_changes_while_the_audit_holds_waits_its_turn() -> N
     assert bench.session.inputs == [("client", b"query")]
     bench.recorder.recover()
     assert bench.session.inputs == [("client", b"query"), ("policy", "new")]
+
+
+@in_loop
+async def test_a_session_that_wishes_for_a_cancel_hears_of_its_end() -> None:
+    bench = Bench()
+    bench.session.answers = [Outcome(wishes=[CancelStatement()]), Outcome(to_upstream=b"next")]
+    bench.upstream_sends(b"rows")
+    assert bench.cancels == [bench.driver]
+    bench.driver.cancelled(True)
+    assert bench.session.inputs[-1] == ("cancelled", True)
+    assert bench.journal == [("upstream", b"next")]
+    bench.driver.close("test")
+    bench.driver.cancelled(False)
+    assert bench.session.inputs[-1] != ("cancelled", False)
