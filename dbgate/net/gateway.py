@@ -25,6 +25,7 @@ from dbgate.net.recording import LogRecorder
 from dbgate.net.startup import with_time_limit
 from dbgate.net.upstream import UpstreamConnection, UpstreamUnavailable, connect, send_cancel
 from dbgate.session.postgres.login import SessionLogin
+from dbgate.session.postgres.redacted import TextStyle, style_of
 from dbgate.settings.model import Upstream
 from protocols.postgres import startup
 from protocols.postgres.backend import BackendKeyData, ParameterStatus, ReadyForQuery, TransactionStatus
@@ -241,7 +242,7 @@ class Gateway:
         """From here on nothing is awaited: the data path begins with the client's first byte."""
         if admission.stream.ended or upstream.stream.ended or self.draining or database.policy is None:
             raise LoginRefused(CANNOT_CONNECT_NOW, "the gate or the database behind it went away during login")
-        login = self._session_login(admission, path)
+        login = self._session_login(admission, path, style_of(upstream.parameters))
         self._record_start(login, admission)
         session = self._make_session(login, database.policy)
         process_id, key = self._keys.issue(upstream, long=admission.startup.protocol >= startup.VERSION_3_2)
@@ -269,7 +270,7 @@ class Gateway:
         client_early = admission.login.rest + admission.stream.take()
         pair.start(self._buffer, client_early, upstream.early + upstream.stream.take())
 
-    def _session_login(self, admission: Admission, path: tuple[str, ...]) -> SessionLogin:
+    def _session_login(self, admission: Admission, path: tuple[str, ...], style: TextStyle) -> SessionLogin:
         account, asked = admission.account, admission.startup
         return SessionLogin(
             session=self._ids.next(),
@@ -280,6 +281,7 @@ class Gateway:
             job_verified=bool(account.job),
             search_path=path,
             protocol=asked.protocol,
+            style=style,
         )
 
     def _record_start(self, login: SessionLogin, admission: Admission) -> None:

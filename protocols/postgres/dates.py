@@ -1,8 +1,8 @@
 """Dates and timestamps on the wire: the year in them, and the first of January of a year.
 
-Binary: days, or microseconds, since 2000-01-01 (UTC for timestamptz). Text: as DateStyle of that moment says, which the
-server announces only after the rows (ParameterStatus comes with ReadyForQuery); the style is therefore read off each
-value. Sources: EncodeDateOnly, EncodeDateTime, date_send, timestamp_send.
+Binary: days, or microseconds, since 2000-01-01 (UTC for timestamptz). Text: as DateStyle of that moment says. Since the
+server may announce a new one only after the rows (ParameterStatus comes with ReadyForQuery), the style is read off each
+value where a value is read at all. Sources: EncodeDateOnly, EncodeDateTime, date_send, timestamp_send.
 """
 
 from __future__ import annotations
@@ -141,15 +141,16 @@ def year_text(cell: bytes, type_oid: int) -> bytes:
     return _written(style, year)
 
 
-def first_of_2000(cell: bytes, type_oid: int) -> bytes:
-    """2000-01-01 in the style of another value's text; in ISO's when that style is not known."""
-    if cell[4:5] == b"-":
-        return _ISO_FIRSTS[type_oid]
-    try:
-        style, _ = _recognised(cell, type_oid)
-    except PeerError:
-        return _ISO_FIRSTS[type_oid]
-    return _written(style, 2000)
+def first_of_2000(type_oid: int, date_style: str) -> bytes:
+    """2000-01-01 as text. `date_style`: the parameter's value as the server reports it (`German, DMY`)."""
+    name, _, order = date_style.partition(", ")
+    number = _NUMBERS.get(name, 0)
+    if name == "Postgres" and type_oid != oids.DATE:
+        number += 2 if order == "DMY" else 1
+    return _written(_STYLES[type_oid][number], 2000)
+
+
+_NUMBERS: Final = {"ISO": 0, "SQL": 1, "German": 2, "Postgres": 3}
 
 
 def _recognised(cell: bytes, type_oid: int) -> tuple[_Style, re.Match[bytes]]:
@@ -166,9 +167,6 @@ _WEEKDAYS: Final = (b"Sat", b"Sun", b"Mon", b"Tue", b"Wed", b"Thu", b"Fri")  # 2
 def _written(style: _Style, year: int) -> bytes:
     written = style.first.replace(b"YYYY", b"%04d" % (year if year > 0 else 1 - year))
     return written.replace(b"DDD", _WEEKDAYS[first_day(year) % 7]) + (b"" if year > 0 else b" BC")
-
-
-_ISO_FIRSTS: Final = {type_oid: _written(styles[0], 2000) for type_oid, styles in _STYLES.items()}
 
 
 def _moved_by_zone(found: re.Match[bytes], year: int) -> int:

@@ -321,6 +321,9 @@ def on_parameter_status(state: State, splice: Splice, start: int, end: int) -> N
     allowed = PINNED.get(setting)
     if allowed is not None and told not in allowed:
         raise FatalError("0A000", f"dbgate: {setting} became {told}; the gate reads SQL with {allowed[0]} only")
+    if (style := state.style.told(setting, told)) != state.style:
+        state.style = style
+        state.plans.clear()
 
 
 def on_notification(state: State, splice: Splice, start: int, end: int) -> None:

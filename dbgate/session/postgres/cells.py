@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-from dbgate.session.postgres.redacted import base_oid, element_oid, is_citext, redacted
+from dbgate.session.postgres.redacted import ISO, TextStyle, base_oid, element_oid, is_citext, redacted
 from protocols.errors import PeerError, UsageError
 from protocols.postgres import arrays, dates, numbers, oids, values
 from protocols.postgres.rows import CellMasker, Constant
@@ -26,7 +26,9 @@ JSONB_VERSION = b"\x01"
 Maker = Callable[[Mask, int, int, bytes], CellMasker]
 
 
-def cell_masker(mask: Mask, type_oid: int, wire_format: int, context: PolicyContext) -> CellMasker | Constant:
+def cell_masker(
+    mask: Mask, type_oid: int, wire_format: int, context: PolicyContext, style: TextStyle = ISO
+) -> CellMasker | Constant:
     """What a mask does to one column's values in one wire format. `type_oid`: also a domain's."""
     if mask.kind is MaskKind.NULL:
         return Constant(None)
@@ -34,7 +36,7 @@ def cell_masker(mask: Mask, type_oid: int, wire_format: int, context: PolicyCont
     element = element_oid(base, context.catalog)
     made = _made(mask, base if element is None else base_oid(element, context.catalog), wire_format, context)
     if made is None:
-        return redacted(base, wire_format, context.catalog)
+        return Constant(redacted(base, wire_format, context.catalog, style))
     return made if element is None else _each(made, wire_format)
 
 

@@ -12,6 +12,7 @@ from dbgate.session.postgres.cells import cell_masker
 from dbgate.session.postgres.columns import copied_fields
 from dbgate.session.postgres.masking import PASS, Mismatch, RowPlan, ShapeError, agreed_masks
 from dbgate.session.postgres.naming import behind_portal
+from dbgate.session.postgres.redacted import ISO, TextStyle
 from dbgate.session.postgres.results import note_mismatch
 from dbgate.session.postgres.runs import Run
 from dbgate.session.postgres.state import (
@@ -46,7 +47,7 @@ def open_copy_stream(state: State, asked: Asked, data: bytes) -> Stream:
     if not state.watched:
         return Stream(PASS, run, COPY_DATA)
     try:
-        agreed = agree(told, decision, _columns(asked), state.context)
+        agreed = agree(told, decision, _columns(asked), state.context, state.style)
     except ShapeError as problem:
         note_mismatch(state, run, text, Mismatch("", str(problem)), "aborted")
         raise FatalError("42501", "dbgate stopped this COPY before its first row", str(problem)) from None
@@ -82,7 +83,11 @@ class Agreed:
 
 
 def agree(
-    told: backend.CopyOutResponse, decision: Decision | None, columns: AskedColumns | None, context: PolicyContext
+    told: backend.CopyOutResponse,
+    decision: Decision | None,
+    columns: AskedColumns | None,
+    context: PolicyContext,
+    style: TextStyle = ISO,
 ) -> Agreed:
     """Raises ShapeError when the rows must not pass."""
     if decision is None or decision.refusal is not None or decision.kind != "copy_out" or decision.width is None:
@@ -101,7 +106,7 @@ def agree(
     if plan.format.problem or told.format != code or any(each != code for each in told.column_formats):
         raise ShapeError("the server copies in another format than was decided")
     maskers: Maskers = {
-        number: cell_masker(mask, types[number], code, context) if types[number] else Constant(None)
+        number: cell_masker(mask, types[number], code, context, style) if types[number] else Constant(None)
         for number, mask in masks.items()
     }
     return Agreed(_row_format(width, maskers, plan), mismatches)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dbgate.session.postgres.redacted import ISO, TextStyle
+
 
 @dataclass(frozen=True, slots=True)
 class SessionLogin:
     """`session`: the session's id (UUIDv7 text). `job`: what the client says of itself (`application_name`), so
     `job_verified` is False until tokens carry it. `search_path`: the effective schemas, implicit ones included, as
-    `current_schemas(true)` gives them. `protocol`: the client's (major, minor)."""
+    `current_schemas(true)` gives them. `protocol`: the client's (major, minor). `style`: how the server prints
+    dates at first."""
 
     session: str
     identity: str
@@ -19,6 +22,7 @@ class SessionLogin:
     job_verified: bool = False
     search_path: tuple[str, ...] = ("pg_catalog", "public")
     protocol: tuple[int, int] = (3, 0)
+    style: TextStyle = ISO
 
 
 @dataclass(frozen=True, slots=True)

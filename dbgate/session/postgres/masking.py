@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dbgate.session.postgres.cells import cell_masker
+from dbgate.session.postgres.redacted import ISO, TextStyle
 from protocols.postgres.backend import FieldDescription
 from protocols.postgres.rows import RowRewriter, compile_rewriter
 from rules.catalog import Catalog
@@ -45,7 +46,11 @@ ROWS_WITHOUT_PLAN = frozenset({"select", "show", "explain", "call"})
 
 
 def plan_rows(
-    fields: Sequence[FieldDescription], formats: Sequence[int], decision: Decision, context: PolicyContext
+    fields: Sequence[FieldDescription],
+    formats: Sequence[int],
+    decision: Decision,
+    context: PolicyContext,
+    style: TextStyle = ISO,
 ) -> RowPlan:
     """Raises ShapeError when the result must not pass. `formats`: one code for each field."""
     if decision.width is not None and decision.width != len(fields):
@@ -55,7 +60,7 @@ def plan_rows(
     masks, mismatches = agreed_masks(fields, decision, context)
     if not masks:
         return PASS
-    cells = {n: cell_masker(mask, fields[n].type_oid, formats[n], context) for n, mask in masks.items()}
+    cells = {n: cell_masker(mask, fields[n].type_oid, formats[n], context, style) for n, mask in masks.items()}
     return RowPlan(compile_rewriter(len(fields), cells), mismatches)
 
 

@@ -1,18 +1,17 @@
 """What stands in for a redacted value: a value of its type that tells nothing, or NULL where the gate knows none.
 
 Types that are not built in are known by the catalog. A text form that a setting of the session shapes (DateStyle,
-IntervalStyle) follows the style of the value that it replaces, so that the client's parser understands it.
+IntervalStyle) follows that setting, so that the client's parser understands it.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from protocols.postgres import dates, oids, values
-from protocols.postgres.rows import CellMasker, Constant
 from rules.catalog import Catalog, Type
 from rules.masks import is_array
 
@@ -44,31 +43,47 @@ def is_citext(type_oid: int, catalog: Catalog) -> bool:
     return found is not None and found.kind == "b" and found.category == "S" and found.name == "citext"
 
 
-def redacted(type_oid: int, wire_format: int, catalog: Catalog) -> CellMasker | Constant:
-    """What replaces every value of a type, domains followed."""
+@dataclass(frozen=True, slots=True)
+class TextStyle:
+    """Settings of the session that shape text forms, as the server last reported them. A style read off the value
+    itself would tell something of it: infinity has none."""
+
+    dates: str = "ISO, MDY"
+    intervals: str = "postgres"
+
+    def told(self, name: str, value: str) -> TextStyle:
+        """After a ParameterStatus."""
+        field = _PARAMETERS.get(name)
+        return self if field is None else replace(self, **{field: value})
+
+
+_PARAMETERS: Final = {"DateStyle": "dates", "IntervalStyle": "intervals"}
+_NO_TIME: Final = {"iso_8601": b"PT0S", "postgres_verbose": b"@ 0", "sql_standard": b"0"}
+ISO: Final = TextStyle()
+
+
+def style_of(parameters: Mapping[str, str]) -> TextStyle:
+    """By what the server reported at login."""
+    style = ISO
+    for name in _PARAMETERS:
+        style = style.told(name, parameters[name]) if name in parameters else style
+    return style
+
+
+def redacted(type_oid: int, wire_format: int, catalog: Catalog, style: TextStyle = ISO) -> bytes | None:
+    """What replaces every value of a type, domains followed; None is NULL."""
     base = base_oid(type_oid, catalog)
-    if wire_format == values.TEXT_FORMAT and (styled := _STYLED.get(base)):
-        return styled
+    if wire_format == values.TEXT_FORMAT and base in dates.TYPES:
+        return dates.first_of_2000(base, style.dates)
+    if wire_format == values.TEXT_FORMAT and base == oids.INTERVAL:
+        return _NO_TIME.get(style.intervals, b"00:00:00")
     known = values.placeholder(base, wire_format)
     found = catalog.type_by_oid.get(base) if base else None
     if known is not None or found is None:
-        return Constant(known)
+        return known
     forms = _FORMS[found.kind](found, catalog) if found.kind in _FORMS else None
-    return Constant(forms and forms[wire_format])
+    return forms and forms[wire_format]
 
-
-# ---------------------------------------------------------------- styles
-
-
-def _interval(cell: bytes) -> bytes:
-    """No time at all, in the IntervalStyle iso_8601, postgres_verbose or (read by the others as well) postgres."""
-    return {b"P": b"PT0S", b"@": b"@ 0"}.get(cell[:1], b"00:00:00")
-
-
-_STYLED: Final[dict[int, CellMasker]] = {
-    **{type_oid: partial(dates.first_of_2000, type_oid=type_oid) for type_oid in dates.TYPES},
-    oids.INTERVAL: _interval,
-}
 
 # ---------------------------------------------------------------- types that are not built in
 

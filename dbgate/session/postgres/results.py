@@ -84,7 +84,7 @@ def plan_for(
     plan = state.plans.get(key)
     if plan is None:
         try:
-            plan = plan_rows(fields, formats, behind, state.context)
+            plan = plan_rows(fields, formats, behind, state.context, state.style)
         except ShapeError as problem:
             note_mismatch(state, run, text, Mismatch("", str(problem)), "aborted")
             raise FatalError("42501", "dbgate stopped this result before its first row", str(problem)) from None

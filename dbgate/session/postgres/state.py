@@ -15,6 +15,7 @@ from dbgate.session.postgres.limiting import Limiter, Meter, limiter_of
 from dbgate.session.postgres.login import Limits, SessionLogin
 from dbgate.session.postgres.masking import RowPlan
 from dbgate.session.postgres.memory import Memory
+from dbgate.session.postgres.redacted import ISO, TextStyle
 from dbgate.session.postgres.registry import Names, Prepared
 from dbgate.session.postgres.runs import Book, Run, Running
 from dbgate.session.postgres.texts import fatal_message
@@ -210,6 +211,7 @@ class State:
     have changed; `path_moved`: it did so inside the open transaction, whose end may change it back.
     `path_provisional`: it was asked for within a batch, whose failure may change it back. `retried`: the
     catalog was just read again for the statement at hand. `farewell`: the server has sent a FATAL error.
+    `style`: how the server prints dates and intervals.
     `may_wait`: a client's message is at hand, not a reply. `awaited`: the question that another process has; `answers`:
     its answers by text, until the message that needs them has been handled. `parameters`: portal -> how many it has.
     `catalog_dirty`: this session has changed the structure that all see since the catalog was read; `catalog_behind`:
@@ -240,6 +242,7 @@ class State:
     wishes: list[Wish] = field(default_factory=list)
     plans: dict[PlanKey, RowPlan] = field(default_factory=dict)
     watched: bool = True
+    style: TextStyle = ISO
     farewell: bool = False
     awaited_batch: int = 0
     may_wait: bool = False
@@ -260,6 +263,7 @@ class State:
 
     def __post_init__(self) -> None:
         self.watched = self.context.names_matter
+        self.style = self.login.style
         self.limiter = limiter_of(self.context.limits, self.context.observed_limits, self.account)
 
     def outcome(self, to_client: bytes = b"", to_upstream: bytes = b"") -> Outcome:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbgate.session.postgres.cells import cell_masker
+from dbgate.session.postgres.redacted import style_of
 from protocols.postgres import arrays, oids, values
 from protocols.postgres.rows import Constant
 from rules.catalog import Catalog, Column, Relation, Type
@@ -158,23 +159,35 @@ def test_values_that_stand_for_redacted_ones_of_other_types(
 
 
 @pytest.mark.parametrize(
-    ("type_oid", "cell", "stands"),
+    ("type_oid", "style", "stands"),
     [
-        (oids.DATE, b"1987-06-05", b"2000-01-01"),
-        (oids.DATE, b"05.06.1987", b"01.01.2000"),
-        (oids.DATE, b"05/06/0044 BC", b"01/01/2000"),
-        (oids.DATE, b"infinity", b"2000-01-01"),
-        (oids.TIMESTAMP, b"Thu Jun 05 01:02:03.5 1986", b"Sat Jan 01 00:00:00 2000"),
-        (oids.TIMESTAMP, b"Thu 05 Jun 01:02:03.5 1986", b"Sat 01 Jan 00:00:00 2000"),
-        (oids.TIMESTAMPTZ, b"05.06.1987 01:02:03 CEST", b"01.01.2000 00:00:00 UTC"),
-        (oids.TIMESTAMPTZ, b"1987-06-05 01:02:03+02", b"2000-01-01 00:00:00+00"),
-        (oids.INTERVAL, b"3 years", b"00:00:00"),
-        (oids.INTERVAL, b"P3Y", b"PT0S"),
-        (oids.INTERVAL, b"@ 3 years", b"@ 0"),
+        (oids.DATE, "ISO, DMY", b"2000-01-01"),
+        (oids.DATE, "German, DMY", b"01.01.2000"),
+        (oids.DATE, "SQL, MDY", b"01/01/2000"),
+        (oids.DATE, "Postgres, DMY", b"01-01-2000"),
+        (oids.DATE, "unheard of", b"2000-01-01"),
+        (oids.TIMESTAMP, "SQL, MDY", b"01/01/2000 00:00:00"),
+        (oids.TIMESTAMP, "Postgres, MDY", b"Sat Jan 01 00:00:00 2000"),
+        (oids.TIMESTAMP, "Postgres, YMD", b"Sat Jan 01 00:00:00 2000"),
+        (oids.TIMESTAMP, "Postgres, DMY", b"Sat 01 Jan 00:00:00 2000"),
+        (oids.TIMESTAMPTZ, "German, DMY", b"01.01.2000 00:00:00 UTC"),
+        (oids.TIMESTAMPTZ, "ISO, MDY", b"2000-01-01 00:00:00+00"),
+        (oids.INTERVAL, "iso_8601", b"PT0S"),
+        (oids.INTERVAL, "postgres_verbose", b"@ 0"),
+        (oids.INTERVAL, "sql_standard", b"0"),
+        (oids.INTERVAL, "postgres", b"00:00:00"),
+        (DAYS, "German, DMY", b"01.01.2000"),
+        (DAYS_ARRAY, "German, DMY", b"{}"),
     ],
 )
-def test_redacted_text_has_the_style_of_the_session(type_oid: int, cell: bytes, stands: bytes) -> None:
-    assert masked(Mask(MaskKind.REDACT), type_oid, 0, cell) == stands
+def test_redacted_text_has_the_style_of_the_session_whatever_the_value(
+    type_oid: int, style: str, stands: bytes
+) -> None:
+    told = style_of({"DateStyle": style, "IntervalStyle": style, "TimeZone": "UTC"})
+    made = cell_masker(Mask(MaskKind.REDACT), type_oid, 0, CONTEXT, told)
+    assert made == Constant(stands)
+    binary = cell_masker(Mask(MaskKind.REDACT), type_oid, 1, CONTEXT, told)
+    assert binary == cell_masker(Mask(MaskKind.REDACT), type_oid, 1, CONTEXT)
 
 
 # ---------------------------------------------------------------- masks of values that are no text
