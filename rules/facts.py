@@ -38,7 +38,8 @@ class Use(Enum):
     JOIN = "join"  # ON / USING / NATURAL, by equality
     GROUP = "group"  # GROUP BY, DISTINCT, set operations that compare rows, PARTITION BY
     ORDER = "order"
-    SCALE = "scale"  # multiplied or divided by another stored value, which could have been put there for it
+    SCALE = "scale"  # multiplied or divided by another stored value that has no bounds
+    SCALER = "scaler"  # that other value
     COMPUTE = "compute"  # its value decides whether an expression fails or how many rows come
     WRITE = "write"  # the column is assigned
     COPY = "copy"  # its value is written somewhere else (INSERT..SELECT, SET x = column, CTAS)

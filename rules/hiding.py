@@ -100,9 +100,9 @@ def misused_mask(facts: Facts, view: RoleView) -> Refusal | None:
 
 def _uses(facts: Facts, view: RoleView) -> set[tuple[ColumnId, Use]]:
     found = {(use.column, use.use) for use in facts.uses}
-    scaled = {column for column, use in found if use is Use.SCALE}
-    if scaled and not any(_may_write(column.table_id, view) for column in scaled):
-        found -= {(column, Use.SCALE) for column in scaled}  # nobody can have put a value there for it
+    scalers = {column for column, use in found if use is Use.SCALER}
+    if scalers and not any(_may_write(column.table_id, view) for column in scalers):
+        found = {(column, use) for column, use in found if use is not Use.SCALE}  # nobody put a value there for it
     found.update((source, Use.COPY) for _, sources in facts.copies for source in sources)
     return found
 

@@ -47,10 +47,16 @@ def of_operator(reader: Reader, e: Operation, operands: Sequence[Item]) -> Numbe
     parts = [n for n in known if n is not None]
     if len(parts) < len(known):
         return None
-    if e.operator in _SCALING and all(n.moderate for n in parts):
-        for item in operands:
-            reader.use(Use.SCALE, item.sources)
+    if e.operator in _SCALING and len(parts) == 2:
+        _scaled(reader, operands[0], operands[1], parts[1])
+        _scaled(reader, operands[1], operands[0], parts[0])
     return numbers.combined(e.operator, parts)
+
+
+def _scaled(reader: Reader, item: Item, other: Item, by: Number) -> None:
+    if by.moderate and item.sources and other.sources:
+        reader.use(Use.SCALE, item.sources)
+        reader.use(Use.SCALER, other.sources)
 
 
 def divisor(e: Operation, operands: Sequence[Item]) -> Sources | None:

@@ -598,3 +598,13 @@ def test_a_value_whose_being_null_tells_something_is_null() -> None:
     hollow = replace(output("x", "customers.ssn", direct=False), hollow=True)
     decision = decide(select("customers", outputs=(hollow,)), role(MASKED))
     assert decision.masks == (Mask(MaskKind.NULL, 0, "ssn"),)
+
+
+def test_what_a_role_can_write_must_not_scale_what_is_hidden() -> None:
+    uses = frozenset({use("hr.people.salary", Use.SCALE), use("orders.total", Use.SCALER)})
+    scaled = select("hr.people", "orders", uses=uses)
+    reads = '{id: r, allow: {statements: [select], tables: ["*"]}}'
+    masks = f"rules: [{reads}, {{id: m, mask: {{columns: [hr.people.salary], with: redact}}}}"
+    assert decide(scaled, role(masks + "]")).verdict is Verdict.ALLOW
+    writer = role(masks + ", {id: w, allow: {statements: [insert], tables: [orders]}}]")
+    assert decide(scaled, writer).rules == ("m",)
