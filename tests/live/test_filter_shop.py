@@ -43,6 +43,12 @@ def statements() -> list[str]:
     return [line for line in lines if ";" not in line and not any(word in line.lower() for word in UNEQUAL)]
 
 
+def parted(line: str) -> tuple[str, list[bytes | None] | None]:
+    """`text :: one | two` is a text with parameters."""
+    text, mark, values = line.partition(" :: ")
+    return text, [None if v == "NULL" else v.encode() for v in values.split(" | ")] if mark else None
+
+
 @pytest.fixture(scope="module")
 def databases() -> Iterator[tuple[psycopg.Connection[Any], psycopg.Connection[Any]]]:
     try:
@@ -78,7 +84,8 @@ def context(databases: tuple[psycopg.Connection[Any], psycopg.Connection[Any]]) 
 def test_legitimate_statements(databases: Any, context: PolicyContext) -> None:
     whole, visible = databases
     same, spliced, refused, wrong = 0, 0, [], []
-    for sql in statements():
+    for line in statements():
+        sql, values = parted(line)
         decisions = context.decide(sql.encode())
         assert context.failures == 0, (context.last_failure, sql)
         if any(d.refusal is not None for d in decisions):
@@ -86,7 +93,8 @@ def test_legitimate_statements(databases: Any, context: PolicyContext) -> None:
             continue
         rewrite = decisions[0].rewrite if decisions else None
         sent = sql.encode() if rewrite is None else rewrite.apply(sql.encode())
-        one, other = outcome(visible, sql.encode(), b"SELECT 1"), outcome(whole, sent, b"SELECT 1")
+        one = outcome(visible, sql.encode(), b"SELECT 1", values)
+        other = outcome(whole, sent, b"SELECT 1", values)
         spliced += rewrite is not None
         same += one == other
         if one != other and not one[0]:

@@ -60,10 +60,13 @@ def rows(result: pq.abc.PGresult) -> list[Row]:
     return [tuple(None if c is None else c.decode() for c in row) for row in cells]
 
 
-def outcome(connection: psycopg.Connection[Any], text: bytes, state: bytes) -> tuple[object, ...]:
+def outcome(
+    connection: psycopg.Connection[Any], text: bytes, state: bytes, parameters: list[bytes | None] | None = None
+) -> tuple[object, ...]:
     """The rows in any order, the tag and SQLSTATE, and the tables afterwards; nothing is kept."""
     connection.pgconn.exec_(b"BEGIN")
-    result = connection.pgconn.exec_(text)
+    wire = connection.pgconn
+    result = wire.exec_(text) if parameters is None else wire.exec_params(text, parameters)
     copied: list[Row] = []
     while result.status == pq.ExecStatus.COPY_OUT:
         length, line = connection.pgconn.get_copy_data(0)
