@@ -14,6 +14,7 @@ from dbgate.session.outcome import Outcome
 from dbgate.session.postgres.login import Limits, SessionLogin
 from dbgate.session.postgres.session import PostgresSession
 from rules.catalog import Catalog
+from rules.decide import UNKNOWN_RELATION
 from rules.decision import Decision, Mask, MaskKind, Refusal, Verdict
 from rules.limits import Limits as RoleLimits
 from rules.own_world import OwnWorld, own_catalog
@@ -86,7 +87,8 @@ class FakeContext:
         if "forbidden" in sql:
             return Decision(Verdict.REFUSE, "select", refusal=NO, rules=("no",), **at)
         if "unknown_t" in sql and self.policy.generation == 0:
-            return Decision(Verdict.REFUSE, "select", refusal=NO, missing=(("unknown_t",),), **at)
+            unknown = replace(NO, rule=UNKNOWN_RELATION)
+            return Decision(Verdict.REFUSE, "select", refusal=unknown, missing=(("unknown_t",),), **at)
         masked: dict[str, Any] = {"masks": (KEEP_4,), "width": 1, "hides": True, "masked_columns": ("public.t.c",)}
         plan = masked if "masked" in sql else {"hides": "hidden" in sql}
         effects: dict[str, dict[str, Any]] = {
