@@ -193,7 +193,7 @@ class Proof:
             self._expanded(reference, new, *expanded)
             return []
         if isinstance(new, Relation):
-            self._named(old, new)
+            self._named(old, new, common)
             wanted = self.needs.filters(reference, _qualifier(reference))
             if wanted and self.early:
                 raise UnprovenError("a table stands beside expressions that may fail on its hidden rows")
@@ -207,12 +207,13 @@ class Proof:
             raise UnprovenError("a name is not known")
         return found
 
-    def _named(self, old: Relation, new: Relation) -> None:
+    def _named(self, old: Relation, new: Relation, common: frozenset[str] = frozenset()) -> None:
         """The same relation, perhaps with its schema now."""
         if self._stored(self.old, old) is not self._stored(self.new, new):
             raise UnprovenError("another table is read")
         if (old.alias, old.column_aliases, old.only) != (new.alias, new.column_aliases, new.only):
             raise UnprovenError("another name is given to a table")
+        self.same(old.sample, new.sample, common)
 
     def _fenced(self, reference: Reference, new: Any) -> None:
         inner = self._sub_select(reference, new)

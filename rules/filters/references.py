@@ -9,9 +9,11 @@ from typing import Any
 from rules.catalog import Relation as Stored
 from rules.lineage.reader import Reader
 from rules.lineage.values import Refused
+from rules.postgres.sources import relation_name
 from rules.tree import Delete, Expression, Insert, Merge, Query, Relation, Statement, Update, Write
 
 _WRITES = (Insert, Update, Delete, Merge)
+_CREATED = frozenset({"intoClause", "into", "view"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ def _walk(reader: Reader, node: Any, common: frozenset[str]) -> Iterator[Referen
     elif isinstance(node, Relation):
         if len(node.name) > 1 or node.name[0] not in common:
             yield Reference(node, _stored(reader, node))
+        yield from _walk(reader, node.sample, common)
     elif hasattr(node, "__dataclass_fields__"):
         yield from _fields(reader, node, common)
 
@@ -55,6 +58,31 @@ def _fields(reader: Reader, node: Any, common: frozenset[str]) -> Iterator[Refer
     for name in node.__slots__:
         if name not in ("common_tables", "target"):
             yield from _walk(reader, getattr(node, name), common | names)
+
+
+def named(node: Any) -> Iterator[int]:
+    """Where each relation of a tree is named, CTEs too."""
+    if isinstance(node, Relation):
+        yield node.start
+    if isinstance(node, tuple):
+        for each in node:
+            yield from named(each)
+    elif hasattr(node, "__dataclass_fields__"):
+        for name in node.__slots__:
+            yield from named(getattr(node, name))
+
+
+def all_named(node: Any) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """The same of the parser's own tree with the names, whatever node they stand in; not what a statement creates."""
+    if isinstance(node, list):
+        for each in node:
+            yield from all_named(each)
+    elif isinstance(node, dict):
+        if "relname" in node:
+            yield node.get("location", 0), relation_name(node)
+        for key, value in node.items():
+            if key not in _CREATED:
+                yield from all_named(value)
 
 
 def _stored(reader: Reader, node: Relation) -> Stored:

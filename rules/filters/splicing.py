@@ -136,6 +136,8 @@ class Splicer:
 
     def _fence(self, reference: Reference, leaf: Leaf, where: str) -> None:
         """`(SELECT * FROM t WHERE ...) AS t`."""
+        if reference.node.sample:
+            raise NotSpliced(None, "a computed TABLESAMPLE cannot stand in a sub-select here", "sample by a constant")
         sample = "" if leaf.sample is None else " " + self.lexemes.slice(*leaf.sample)
         limit = FENCE if self.fails_early else ""
         self.edits.insert(self.lexemes.starts[leaf.first], "(SELECT * FROM ")
