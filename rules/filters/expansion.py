@@ -8,7 +8,7 @@ from typing import Final
 from rules.catalog import Relation as Stored
 from rules.decision import Rewrite
 from rules.facts import FunctionRisk
-from rules.filters.references import Reference, references
+from rules.filters.references import Reference, all_named, named, references
 from rules.filters.refusals import NotSpliced
 from rules.filters.splicing import Splicer
 from rules.granting import is_harmless, may_reach
@@ -20,6 +20,7 @@ from rules.lineage.scope import Scope
 from rules.lineage.values import Refused
 from rules.lineage.views import DEFINITION_PATH, query_of
 from rules.postgres import read
+from rules.postgres.grammar import parse_tree
 from rules.postgres.predicates import quoted
 from rules.roles import RoleView
 from rules.tree import Statement, Unparsable
@@ -85,10 +86,22 @@ def expanded(stored: Stored, view: RoleView, fails_early: bool, depth: int = 0) 
         raise NotSpliced(None, f"the definition of {stored.name} is not understood", "read the tables themselves")
     early = fails_early or definition_fails(stored, view)
     splicer = Splicer(text, found[0].start, found[0].end, view, early)
+    refuse_unseen(Reader(view.catalog, path_of(stored)), found[0], text, view)
     _spliced(splicer, found[0], stored, depth)
     splicer.finish()
     made = Rewrite(splicer.edits.ordered()).apply(text)
     return made[: len(made) - (len(text) - found[0].end)].decode(), splicer.rules
+
+
+def refuse_unseen(reader: Reader, statement: Statement, text: bytes, view: RoleView) -> None:
+    """Our tree leaves things out that the parser's has. Raises NotSpliced for a filtered table among them."""
+    seen = set(named(statement.body))
+    for at, name in all_named(parse_tree(text)):
+        if at not in seen and statement.start <= at < statement.end:
+            stored = reader.lookup(name)
+            if stored is not None and needs_filter(stored, view):
+                mend = "leave the filtered table out of it"
+                raise NotSpliced(None, f"{stored.name} is named where no filter can follow", mend)
 
 
 def _spliced(splicer: Splicer, statement: Statement, stored: Stored, depth: int) -> None:

@@ -15,9 +15,17 @@ from rules.filters import copying
 from rules.filters.certain import in_sight
 from rules.filters.check_proof import HOLE, Checked, Unchecked
 from rules.filters.checks import Check, CheckSplicer, planned
-from rules.filters.expansion import definition_fails, expanded, is_expanded, needs_filter, path_of, place
+from rules.filters.expansion import (
+    definition_fails,
+    expanded,
+    is_expanded,
+    needs_filter,
+    path_of,
+    place,
+    refuse_unseen,
+)
 from rules.filters.proof import Needs, Proof, UnprovenError, alike
-from rules.filters.references import Reference, all_named, named, references
+from rules.filters.references import Reference, references
 from rules.filters.refusals import NotSpliced, rule_refusal
 from rules.filters.schema_names import shortened
 from rules.filters.splicing import Splicer, conditions, predicates, qualifier_of
@@ -27,7 +35,6 @@ from rules.lineage import facts as lineage_facts
 from rules.lineage.reader import Reader
 from rules.lineage.values import MissingRelation, Refused
 from rules.postgres import read
-from rules.postgres.grammar import parse_tree
 from rules.postgres.lexemes import OutlineError
 from rules.postgres.lists import rows as rows_of
 from rules.postgres.lists import select_list
@@ -91,21 +98,12 @@ class _Work:
             return self._copied()
         for reference in references(self.reader, self.statement):
             self._placed(reference)
-        self._refuse_unseen()
+        refuse_unseen(self.reader, self.statement, self.text, self.view)
         self.splicer.finish()
         shortened(self.splicer, self.statement)
         edits = self.splicer.edits.ordered()
         self._proven(edits)
         return Rewrite(edits, tuple(sorted(self.splicer.rules)), self._check_refusal()) if edits else None
-
-    def _refuse_unseen(self) -> None:
-        """Our tree leaves things out that the parser's has: a filtered table among them is refused."""
-        seen = set(named(self.statement.body))
-        for at, name in all_named(parse_tree(self.text)):
-            if at not in seen and self.statement.start <= at < self.statement.end:
-                stored = self.reader.lookup(name)
-                if stored is not None and needs_filter(stored, self.view):
-                    raise NotSpliced(None, f"{stored.name} is named where no filter can follow", MEND)
 
     def _copied(self) -> Rewrite | None:
         """COPY t TO, the only statement without a body that reads rows."""
