@@ -74,5 +74,15 @@ def test_legitimate(name: str, book: str, listeners: dict[str, Listener]) -> Non
         assert found[mode] == wanted[mode], (mode, LEGITIMATE[name].steps)
 
 
+def test_a_lent_function_before_another_statement(listeners: dict[str, Listener]) -> None:
+    """In one Query; the server takes no such text in a Parse."""
+    attempt = Attempt(("SELECT order_total(1); SELECT id FROM products WHERE id = 1",), (), ordered=True)
+    heard = {}
+    for book, listener in listeners.items():
+        with listener.place.raw() as client:
+            heard[book] = hear_once(client, attempt, "simple")
+    assert heard == dict.fromkeys(heard, heard[""])
+
+
 def test_there_are_enough() -> None:
     assert len(LEGITIMATE) >= 500
