@@ -28,7 +28,8 @@ TEXTS = [
     "UPDATE orders SET note = (SELECT 1 FROM customers) FROM events WHERE id IN (TABLE dogs)"
     " RETURNING (SELECT 1 FROM deals)",
     "MERGE INTO orders o USING (TABLE customers) c ON EXISTS (SELECT FROM events) WHEN MATCHED"
-    " AND (SELECT true FROM dogs) THEN UPDATE SET note = (SELECT 1 FROM deals) WHEN NOT MATCHED THEN INSERT VALUES ((SELECT 1 FROM animals))",
+    " AND (SELECT true FROM dogs) THEN UPDATE SET note = (SELECT 1 FROM deals)"
+    " WHEN NOT MATCHED THEN INSERT VALUES ((SELECT 1 FROM animals))",
     "SELECT * FROM xmltable('/a' PASSING (SELECT 1::text::xml FROM customers)"
     " COLUMNS a text DEFAULT (SELECT 'x' FROM orders))",
     "SELECT json_object('a': (SELECT 1 FROM customers)), CASE (SELECT 1 FROM orders) WHEN 1"
