@@ -46,6 +46,8 @@ _RUN: Final = (
 SYNC: Final = frontend.Sync().encode()
 #: A Query leaves neither an unnamed statement nor an unnamed portal behind.
 _LEAVE: Final = (frontend.Close(Target.STATEMENT, "").encode(), frontend.Close(Target.PORTAL, "").encode())
+#: After a failure the server listens again from the first Sync on; the reply to the last ends the text.
+END: Final = (SYNC, *_LEAVE, SYNC)
 
 
 def script_of(state: State, text: bytes) -> Script | None:
@@ -96,7 +98,7 @@ def messages_of(text: bytes, decisions: tuple[Decision, ...]) -> list[bytes]:
         found += (frontend.Parse("", piece).encode(), *_RUN)
         if decision.kind == "transaction" and decision.detail not in WITHIN and decision is not decisions[-1]:
             found.append(SYNC)
-    return [*found, *_LEAVE, SYNC]
+    return [*found, *END]
 
 
 def feed(state: State, handle: Callable[[State, int, Splice, int, int], bool]) -> bytes:
@@ -131,4 +133,4 @@ def note_entry(state: State, entry: Entry[Asked]) -> None:
 def fail_script(state: State, asked: Asked) -> None:
     """A statement has failed: none of the rest runs. The gate's own question between two batches is none of them."""
     if state.script is not None and not (isinstance(asked, AskedPath) and not asked.in_batch):
-        state.script.waiting = deque([SYNC])
+        state.script.waiting = deque(END)

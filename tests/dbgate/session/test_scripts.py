@@ -64,6 +64,7 @@ def test_an_error_ends_the_text(wrong: str) -> None:
     received = exchange(session, server, query(f"SET search_path; {wrong}; SELECT 1; SELECT 2"))
     assert names(received)[-2:] == ["ErrorResponse", "ReadyForQuery"]
     assert "SELECT 1" not in [sql.strip() for sql in server.ran]
+    assert not server.statements
     assert names(exchange(session, server, query("SELECT 3")))[-1] == "ReadyForQuery"
     assert session.idle
 
