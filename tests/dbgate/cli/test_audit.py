@@ -260,7 +260,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServe
 def test_a_server(server: ClickHouseServer, tmp_path: Path, directory: Path) -> None:
     (tmp_path / "shop.yaml").write_text("version: 1\nrules: []\n")
     config = write_config(tmp_path, directory, f'audit: {{clickhouse: {{url: "{server.url}"}}}}')
-    assert call("migrate", "--config", config).output == "the audit tables have version 1\n"
+    assert call("migrate", "--config", config).output == "the audit tables have version 2\n"
     result = call("query", "SELECT count() AS n FROM statement_log", "--config", config, "--format", "json")
     assert result.output == '{"n":0}\n'
 
