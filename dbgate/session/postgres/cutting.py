@@ -112,6 +112,8 @@ def _later_error(state: State, cut: Cut, splice: Splice, start: int, end: int) -
 
 
 def _ready(state: State, cut: Cut, splice: Splice, start: int, end: int) -> None:
+    entry = state.ledger.head()
+    cut.swallowed = entry is not None and entry.answer is Answer.SWALLOW
     back.on_ready(state, splice, start, end)
     if splice.buffer[end - 1] == IN_TRANSACTION:
         splice.replace(start, end)
@@ -179,9 +181,9 @@ def _fail_batch(state: State, cut: Cut) -> bytes:
 
 
 def _abort(state: State, cut: Cut) -> bytes:
-    """Its ReadyForQuery is the one that the client waits for."""
+    """Its ReadyForQuery stands for the one that has come, and goes to the client if that would have."""
     state.ledger.expect(Ask.BIND, Answer.SWALLOW, Unpassed())
-    state.ledger.expect_sync(None)
+    state.ledger.expect(Ask.SYNC, Answer.SWALLOW if cut.swallowed else Answer.FORWARD, None)
     return MUST_FAIL + SYNC
 
 

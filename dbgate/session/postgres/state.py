@@ -160,7 +160,8 @@ class Stage(Enum):
 @dataclass(slots=True)
 class Cut:
     """A result that is being ended. `before`: the phase to go back to. `asked`: a cancel is under way, until `over`:
-    nothing else is sent before that, since it would hit what comes next. `send`: bytes for the server at once."""
+    nothing else is sent before that, since it would hit what comes next. `send`: bytes for the server at once.
+    `swallowed`: the client does not wait for the ReadyForQuery that ends the batch."""
 
     refusal: Refusal
     before: Phase
@@ -168,6 +169,7 @@ class Cut:
     asked: bool = False
     over: bool = False
     send: bytes = b""
+    swallowed: bool = False
 
 
 @dataclass(slots=True)
