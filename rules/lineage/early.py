@@ -149,6 +149,8 @@ _STEADY: Final[dict[type, Callable[..., bool]]] = {
 }
 
 
-def torn_parameters(reader: Reader) -> bool:
-    """Whether a parameter is cast to one type here and used as another there: one of the casts runs with the rows."""
-    return any(len(set(types)) > 1 and not set(types) <= {"", *total.TEXTS} for types in reader.parameters.values())
+def torn_parameters(reader: Reader, declared: bool = False) -> bool:
+    """Whether a parameter is cast to one type here and used as another there: one of the casts runs with the rows. So
+    does each cast of a parameter whose type may have been `declared` as another one (SQL's PREPARE)."""
+    fewest = 0 if declared else 1
+    return any(len(set(t)) > fewest and not set(t) <= {"", *total.TEXTS} for t in reader.parameters.values())

@@ -78,7 +78,7 @@ def _found(statement: Statement, reader: Reader, items: tuple[Item, ...] | None)
         copies=tuple(reader.copies),
         has_where=reader.has_where,
         has_limit=_has_limit(statement.body),
-        fails_early=reader.fails_early or early.torn_parameters(reader),
+        fails_early=reader.fails_early or early.torn_parameters(reader, statement.detail == "PREPARE"),
         at=reader.at,
     )
 

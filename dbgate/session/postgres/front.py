@@ -23,7 +23,7 @@ from dbgate.session.postgres.naming import awaits_name, behind_name, find_named,
 from dbgate.session.postgres.redeciding import LASTING_KINDS, redecide, redecide_open
 from dbgate.session.postgres.refusals import PATH_MOVED, TOO_MANY_PREPARED, refuse, refused
 from dbgate.session.postgres.registry import Prepared, server_name
-from dbgate.session.postgres.rewriting import rewrite_of, rewrite_of_piece
+from dbgate.session.postgres.rewriting import parameter_types, rewrite_of, rewrite_of_piece
 from dbgate.session.postgres.runs import Running
 from dbgate.session.postgres.scripts import script_of
 from dbgate.session.postgres.splice import Splice
@@ -125,7 +125,8 @@ def on_parse(state: State, splice: Splice, start: int, end: int) -> bool:
     known = learn(state, text, statement_text(text), decision)
     prepared = Prepared(text, decision, state.context, known=known, sent=decision.rewrite)
     if decision.rewrite is not None:
-        splice.replace(start, end, frontend.Parse(sent_name, decision.rewrite.apply(text).decode(), types).encode())
+        sent = decision.rewrite.apply(text).decode()
+        splice.replace(start, end, frontend.Parse(sent_name, sent, parameter_types(text, types)).encode())
     state.hidden = state.hidden or decision.hides
     note_sent(state, CarrierKind.STATEMENT, name, prepared)
     state.ledger.expect(Ask.PARSE, Answer.FORWARD, AskedParse(name, prepared))

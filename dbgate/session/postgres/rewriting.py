@@ -7,13 +7,18 @@ is moved back into the client's own; one within a splice is dropped. A check tha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
 from dbgate.session.postgres.registry import Prepared
 from dbgate.session.postgres.state import Asked, AskedBind, AskedExecute, AskedParse, AskedQuery, State
 from protocols.postgres.backend import ErrorResponse
 from rules.decision import ROW_CHECK_FAILED, Decision, Edit, Refusal, Rewrite
+
+#: `$1::type` and CAST($1 AS type), comments not considered: between the two no driver writes any.
+CAST_PARAMETER: Final = re.compile(rb"\$(\d{1,5})\s*\)*\s*::|cast\s*\(\s*\(*\s*\$(\d{1,5})", re.I)
 
 
 def rewrite_of(decisions: Iterable[Decision]) -> Rewrite | None:
@@ -30,6 +35,13 @@ def rewrite_of_piece(whole: bytes, piece: bytes, decision: Decision) -> Rewrite 
     base = found if found >= 0 else whole.find(piece)
     moved = (replace(edit, start=edit.start - base, end=edit.end - base) for edit in decision.rewrite.edits)
     return replace(decision.rewrite, edits=tuple(moved))
+
+
+def parameter_types(text: bytes, types: tuple[int, ...]) -> tuple[int, ...]:
+    """The types that a Parse declares, without those by which a cast that stands in the text (`$1::int`) would run with
+    the rows: left open, the parameter is of the cast's own type, and fails when it is bound, whatever the rows are."""
+    cast = {int(one or other) for one, other in CAST_PARAMETER.findall(text)}
+    return tuple(0 if number in cast else oid for number, oid in enumerate(types, 1))
 
 
 def told_in_place(state: State, asked: Asked, told: ErrorResponse) -> ErrorResponse:

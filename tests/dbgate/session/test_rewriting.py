@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbgate.session.postgres.rewriting import original_position, rewrite_of, rewrite_of_piece
+from dbgate.session.postgres.rewriting import original_position, parameter_types, rewrite_of, rewrite_of_piece
 from rules.decision import Decision, Edit, Rewrite, Verdict
 
 TEXT = "SELECT ü FROM t WHERE x"
@@ -59,3 +59,17 @@ def test_the_splices_of_a_statement_among_several() -> None:
     assert own.apply(piece) == b"PREPARE p AS SELECT u"
     assert rewrite_of((Decision(Verdict.ALLOW, "select"), decision)) == Rewrite(rewrite.edits)
     assert rewrite_of((Decision(Verdict.ALLOW, "select"),)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (b"SELECT $1, $2", (25, 23)),
+        (b"SELECT $1::int, $2", (0, 23)),
+        (b"SELECT ($1) ::int", (0, 23)),
+        (b"SELECT cast( $2 AS int), $1", (25, 0)),
+        (b"SELECT CAST(($1) AS int), $12::int", (0, 23)),
+    ],
+)
+def test_declared_types_give_way_to_casts_in_the_text(text: bytes, kept: tuple[int, ...]) -> None:
+    assert parameter_types(text, (25, 23)) == kept

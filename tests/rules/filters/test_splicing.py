@@ -93,3 +93,9 @@ rules:
     oids = {r.qualified: r.oid for r in catalog().relations}
     assert made.origin_denied(oids["public", "customers"], 2) is None
     assert made.origin_denied(oids["public", "orders"], 1) == "dbgate:default"
+
+
+def test_a_parameter_that_prepare_declares_may_be_cast_with_the_rows() -> None:
+    query = "SELECT * FROM customers WHERE $1::int = 1"
+    assert "OFFSET 0" not in sent(query)
+    assert "OFFSET 0" in sent(f"PREPARE p (text) AS {query}")
