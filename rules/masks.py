@@ -53,14 +53,19 @@ def mask_json(mask: Mask, value: str, key: bytes) -> str:
     return json.dumps(mask_text(mask, value, key), ensure_ascii=False)
 
 
+#: What may stand behind the @ of an address: labels of letters and digits, the last of letters alone. Anything else, a
+#: document that holds an address among it, is no address, and would be shown from the @ on.
+DOMAIN: Final = re.compile(r"(?:[^\W_](?:[^\W_]|-){0,62}\.){1,9}[^\W\d_]{2,63}")
+
+
 def _redact(keep: int, value: str, key: bytes) -> str:
     return REDACTED
 
 
 def _email(keep: int, value: str, key: bytes) -> str:
     """`ada@example.org` -> `a***@example.org`; a local part of one letter, or no address at all, shows nothing."""
-    local, at, domain = value.rpartition("@")
-    if not at:
+    local, _, domain = value.rpartition("@")
+    if not DOMAIN.fullmatch(domain):
         return "***"
     return f"{local[:1] if len(local) > 1 else ''}***@{domain}"
 

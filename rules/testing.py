@@ -9,7 +9,8 @@
       one is free:       {sql: SELECT 1, expect: allow}
       nothing is dropped: {sql: DROP TABLE customers, expect: {deny: "dbgate:default"}}
 
-`allow` means allowed with no column masked and no row filtered. `deny` names the rule or leaves it open. `mask` lists the
+`allow` means allowed with no column masked and no row filtered.
+`deny` names the rule or leaves it open. `mask` lists the
 names of the masked output columns, exactly; left open (`expect: mask`), any will do. `filter` lists the ids of the row
 filters that are spliced in, whatever is masked as well. No file is opened here: names are the
 caller's to resolve.
@@ -37,7 +38,7 @@ DEFAULT_PATH: Final = ("public",)
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """`names`: the rule's id for deny, the output columns for mask, the rules' ids for filter; None leaves them open."""
+    """`names`: the rule's id for deny, output columns for mask, rules' ids for filter; None leaves them open."""
 
     outcome: str
     names: tuple[str, ...] | None = None

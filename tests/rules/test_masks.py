@@ -39,7 +39,12 @@ COUNTED = st.sampled_from([MaskKind.KEEP_LAST, MaskKind.KEEP_FIRST])
         (Mask(MaskKind.EMAIL), "a@example.org", "***@example.org"),
         (Mask(MaskKind.EMAIL), '"a@b"@example.org', '"***@example.org'),
         (Mask(MaskKind.EMAIL), "no address", "***"),
-        (Mask(MaskKind.EMAIL), "@", "***@"),
+        (Mask(MaskKind.EMAIL), "@", "***"),
+        (Mask(MaskKind.EMAIL), "ada@mail.münchen.de", "a***@mail.münchen.de"),
+        (Mask(MaskKind.EMAIL), '{"to": "ada@example.org", "card": "4929"}', "***"),
+        (Mask(MaskKind.EMAIL), "ada@example.org 4929", "***"),
+        (Mask(MaskKind.EMAIL), "call@4929-1234-5678", "***"),
+        (Mask(MaskKind.EMAIL), "ada@localhost", "***"),
         (Mask(MaskKind.REDACT), "secret", "[redacted]"),
     ],
 )

@@ -17,7 +17,7 @@ from protocols.postgres import arrays, dates, numbers, oids, values
 from protocols.postgres.rows import CellMasker, Constant
 from protocols.postgres.values import BINARY_FORMAT
 from rules.decision import Mask, MaskKind
-from rules.masks import hash_bytes, hash_integer, hash_uuid, mask_json, mask_text
+from rules.masks import DOMAIN, hash_bytes, hash_integer, hash_uuid, mask_json, mask_text
 from rules.policy import PolicyContext
 from rules.rounding import round_decimal, round_float, round_integer
 
@@ -111,9 +111,14 @@ def _keep_first(keep: int, any_text: CellMasker) -> CellMasker:
 
 
 def _email(keep: int, any_text: CellMasker) -> CellMasker:
+    """Domains are few: one that was found to be one needs no second look."""
+    known: set[bytes] = set()
+
     def masked(cell: bytes) -> bytes | None:
-        local, at, domain = cell.rpartition(b"@")
-        if not at or not cell.isascii():
+        local, _, domain = cell.rpartition(b"@")
+        if domain not in known or not cell.isascii():
+            if len(known) < MOST_DOMAINS and domain.isascii() and DOMAIN.fullmatch(str(domain, "ascii")):
+                known.add(domain)
             return any_text(cell)
         return (local[:1] if len(local) > 1 else b"") + b"***@" + domain
 
@@ -121,6 +126,7 @@ def _email(keep: int, any_text: CellMasker) -> CellMasker:
 
 
 LONGEST_STARS: Final = 256
+MOST_DOMAINS: Final = 1000
 STARS: Final = tuple(b"*" * length for length in range(LONGEST_STARS))
 _ON_BYTES: Final[dict[MaskKind, Callable[[int, CellMasker], CellMasker]]] = {
     MaskKind.KEEP_LAST: _keep_last,
