@@ -144,6 +144,8 @@ def pass_rows(state: State, splice: Splice, stream: Stream, meter: Meter, start:
     end, fitting = _fitting(meter, buffer, start, reached)
     run.rows += fitting
     run.bytes += end - start
+    if end == reached:
+        return  # a new window of the budget has begun meanwhile
     splice.replace(end, min(reached, len(buffer)))
     begin_cut(state, run, meter.broken(1, HEADER.unpack_from(buffer, end)[1] + 1))
 
@@ -168,7 +170,8 @@ def masked_rows(state: State, splice: Splice, stream: Stream, meter: Meter, star
         until, _ = walk(splice.buffer, start, reached, fitting, len(splice.buffer))
         cells = rewrite(splice.buffer[:until], start)[3]
     run.masked_cells += cells
-    begin_cut(state, run, meter.broken(1, HEADER.unpack_from(made, end)[1] + 1))
+    if end < len(made):
+        begin_cut(state, run, meter.broken(1, HEADER.unpack_from(made, end)[1] + 1))
     return reached
 
 

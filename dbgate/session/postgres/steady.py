@@ -21,7 +21,7 @@ from typing import Final
 
 from dbgate.session.postgres.masking import PASS, ShapeError, plan_rows
 from dbgate.session.postgres.memory import LONGEST_TEXT, Form, Known, Pending
-from dbgate.session.postgres.metering import fits_whole, goes_alone
+from dbgate.session.postgres.metering import fits_whole, goes_alone, note_started
 from dbgate.session.postgres.naming import note_sent
 from dbgate.session.postgres.registry import Portal, Prepared
 from dbgate.session.postgres.results import read_fields
@@ -283,6 +283,7 @@ def give_up(state: State) -> None:
         return
     state.memory.pending = None
     known, expect = pending.known, state.ledger.expect
+    note_started(state, (known.decision,), [pending.run])
     if pending.form is Form.QUERY:
         expect(Ask.QUERY, Answer.FORWARD, AskedQuery(Running((known.decision,), [pending.run], [known.text])))
         return

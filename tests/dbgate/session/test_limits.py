@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dbgate.session.accounts import Share
 from dbgate.session.outcome import CancelStatement
 from protocols.postgres import backend, frontend
 from protocols.postgres.frontend import Bind, Close, Describe, Execute, Flush, Parse, Query, Sync, Target
@@ -224,6 +225,60 @@ def test_names_that_later_statements_of_a_cut_text_move() -> None:
     wires.to_server = b""
     wires.take(wires.session.upstream_sent(fields + rows + done + ready, 0))
     assert wires.session._state.names.portals["a"].prepared.decision.masks is not None
+
+
+@pytest.mark.parametrize("next_to_it", [Query("INSERT 7"), Query("SELECT rows 3"), Parse("", "INSERT 7")])
+@pytest.mark.parametrize("extended", [False, True])
+def test_what_follows_a_known_statement_waits_for_its_rows_as_well(
+    extended: bool, next_to_it: frontend.FrontendMessage
+) -> None:
+    """It went the short way, and then a second message came behind it: the limit is still an error like any other."""
+    wires = Wires(limits(TEN))
+    again: tuple[frontend.FrontendMessage, ...] = (Bind("", "s"), Execute(""), Sync())
+    if extended:
+        wires.ask(Parse("s", "SELECT rows 20"), Sync(), *again)
+    else:
+        again = (Query("SELECT rows 20"),)
+        wires.ask(*again)
+    before = len(wires.received)
+    wires.sends(*again)
+    assert wires.session._state.memory.pending is not None
+    wires.sends(next_to_it, Sync())
+    wires.drain()
+    heard = seen(wires.received[before:])
+    assert heard.startswith(("2" if extended else "T") + "D" * 10 + "EZI")
+    assert heard.count("E") == 1
+    assert heard.endswith("ZI")
+    assert wires.session.idle
+
+
+class LateAccount(FakeAccount):
+    """Its window ends between the refusal to spend and the look at what is left."""
+
+    def spend(self, shares: tuple[Share, ...], rows: int, size: int, cells: int) -> bool:
+        spent = super().spend(shares, rows, size, cells)
+        if not spent:
+            self.used.clear()
+        return spent
+
+
+@pytest.mark.parametrize("sql", ["SELECT 1", "SELECT masked", "COPY t"])
+def test_a_window_that_ends_at_the_very_limit(sql: str) -> None:
+    """All of it fits after all: the result goes on."""
+    wires = Wires(limits("rows_per_job: 6"), unrestricted="masked" not in sql, account=LateAccount())
+    wires.policy.copies_out = True
+    wires.sends(Query(sql))
+    wires.account.used = {86400: (6, 0, 0)}
+    copies = sql.startswith("COPY")
+    fields = backend.RowDescription((wires.server.fields("SELECT")[0],)).encode()
+    start = backend.CopyOutResponse(0, (0, 0)).encode() if copies else fields
+    row = frontend.CopyData(b"1\tx\n").encode() if copies else backend.DataRow((b"4111-1111-1111-1234",)).encode()
+    end = (frontend.CopyDone().encode() if copies else b"") + backend.CommandComplete("SELECT 3").encode()
+    ready = backend.ReadyForQuery(backend.TransactionStatus.IDLE).encode()
+    wires.to_server = b""
+    wires.take(wires.session.upstream_sent(start + row * 3 + end + ready, 0))
+    assert seen(wires.received) == ("HdddcCZI" if copies else "TDDDCZI")
+    assert wires.account.used == {86400: (3, wires.account.used[86400][1], 0)}
 
 
 # ---------------------------------------------------------------- properties
