@@ -24,11 +24,11 @@ from rules.hiding import (
     reshaping,
     unseen_run,
 )
-from rules.limits import time_objection
 from rules.plans import revealing_plan
 from rules.roles import RoleView, covering
 from rules.settings_policy import objection
 from rules.spelling import did_you_mean
+from rules.time_limit import raised_time
 from rules.touching import changes_own, direct_tables, read_columns, show_table, statement_words, use_words
 from rules.tree import Access, Unparsable
 
@@ -181,8 +181,7 @@ def _setting(facts: Facts, view: RoleView) -> Refusal | None:
     if facts.kind == "show":
         return None
     if view.limits is not None and view.limits.time is not None:
-        bound = view.limits.time
-        raised = next((no for setting in facts.settings if (no := time_objection(setting, bound)) is not None), None)
+        raised = raised_time(facts, view.limits.time)
         if raised is not None:
             return raised
     reasons = (objection(setting, unrestricted=view.unrestricted) for setting in facts.settings)

@@ -224,6 +224,14 @@ def time_objection(setting: Setting, bound: Bound) -> Refusal | None:
     value = milliseconds(setting.value[0]) if len(setting.value) == 1 else None
     if value is not None and 1 <= value <= bound.amount:
         return None
-    told = "statement_timeout may be set lower, but neither higher nor off"
-    hint = f"SET statement_timeout = {bound.amount}, or lower"
+    return _unraised(bound, "statement_timeout may be set lower, but neither higher nor off")
+
+
+def unread_setting(bound: Bound) -> Refusal:
+    """The end of a statement that could set any parameter, statement_timeout too."""
+    return _unraised(bound, "it could set any parameter, and statement_timeout may be set neither higher nor off")
+
+
+def _unraised(bound: Bound, told: str) -> Refusal:
+    hint = f"SET statement_timeout = {bound.amount}, or lower; other parameters with SET, or set_config with constants"
     return Refusal(bound.rule.id, "dbgate refused this statement", _detail(bound, told), hint)

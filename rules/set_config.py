@@ -1,7 +1,8 @@
 """`set_config('name', 'value', is_local)`: SET as a function call. asyncpg and pg_dump send it.
 
-Where name and value are constants it becomes a Setting and goes by the same law as SET; otherwise nobody may call it,
-since it could change the grammar or the search path that the gate reads by.
+Where name and value are constants it becomes a Setting and goes by the same law as SET, and so where the value is a
+parameter and no law asks for it; otherwise nobody may call it, since it could change the grammar or the search path
+that the gate reads by.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final
 
 from rules.facts import Facts, FunctionRisk, FunctionUse
-from rules.tree import Call, Cast, Literal, Output, Select, Setting, Statement, Unparsable
+from rules.tree import Call, Cast, Literal, Output, Parameter, Select, Setting, Statement, Unparsable
 
 NAME: Final = "set_config"
 BUILT_IN: Final = FunctionUse("pg_catalog", NAME, FunctionRisk.SESSION)
@@ -76,10 +77,11 @@ def _certain_calls(statement: Statement) -> Iterator[Call]:
 
 def setting_of(call: Call) -> Setting | None:
     """None when an argument is no constant."""
-    texts = [_constant(argument) for argument in call.arguments]
-    if len(texts) != 3 or call.conditions or call.partitions:
+    if len(call.arguments) != 3 or call.conditions or call.partitions:
         return None
-    name, value, local = texts
+    name, value, local = map(_constant, call.arguments)
+    if value is None and name is not None and name.lower() not in TRACKED:
+        value = _parameter(call.arguments[1])
     if name is None or value is None or local is None or local.lower() not in _BOOLEANS:
         return None
     folded = name.lower()
@@ -91,6 +93,13 @@ def _constant(node: Any) -> str | None:
     while isinstance(node, Cast):
         node = node.operand
     return node.value if isinstance(node, Literal) else None
+
+
+def _parameter(node: Any) -> str | None:
+    """A value that is not known yet, which no law takes for a permitted one: `$1`."""
+    while isinstance(node, Cast):
+        node = node.operand
+    return f"${node.number}" if isinstance(node, Parameter) else None
 
 
 def split_names(text: str) -> tuple[str, ...] | None:

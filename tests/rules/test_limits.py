@@ -254,13 +254,25 @@ def test_settings(setting: Setting, refused: bool) -> None:
         ("RESET statement_timeout", True),
         ("RESET ALL", True),
         ("SHOW statement_timeout", True),
+        ("SELECT set_config('work_mem', '4MB', false)", True),
+        ("SELECT set_config('jit', $1, false)", True),
+        ("SELECT set_config('statement_timeout', $1, false)", False),
+        ("SELECT set_config('statement_' || 'timeout', '0', false)", False),
+        ("SELECT set_config($1, $2, false)", False),
+        ("PREPARE p(text) AS SELECT set_config('statement_timeout', $1, false)", False),
+        ("SELECT set_config('statement_timeout', '0', false), missing_column FROM missing_table", False),
+        ("SELECT name, setting FROM pg_settings", True),
+        ("UPDATE pg_settings SET setting = '0' WHERE name = 'statement_timeout'", False),
+        ("UPDATE pg_catalog.pg_settings SET setting = setting", False),
+        ("WITH u AS (UPDATE pg_settings SET setting = '0' RETURNING 1) SELECT * FROM u", False),
+        ("EXPLAIN ANALYZE UPDATE pg_settings SET setting = '0'", False),
     ],
 )
 def test_raising_the_time_limit_is_refused(sql: str, allowed: bool) -> None:
     """For a role that may do everything as well."""
     loaded = load({"corp.yaml": ALLOW + "  - {id: slow, limit: {statement_time: 30s}}\n"})
     assert loaded.rulebook is not None
-    context = Policy(loaded.rulebook, Catalog("1")).context("agent", "shop", "", ("public",))
+    context = Policy(loaded.rulebook, catalog_from_ddl(DDL)).context("agent", "shop", "", ("public",))
     (decision,) = context.decide(sql.encode())
     assert (decision.verdict is Verdict.ALLOW) == allowed
     assert decision.rules == (("slow",) if not allowed else decision.rules)

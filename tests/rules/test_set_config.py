@@ -30,6 +30,8 @@ def asked(request: pytest.FixtureRequest) -> PolicyContext:
             (Setting("search_path", ("$user", "public"), True),),
         ),
         ("SELECT set_config('lock_timeout'::text, '1s', 'f') FROM customers", (Setting("lock_timeout", ("1s",)),)),
+        ("SELECT set_config('jit', $1, false)", (Setting("jit", ("$1",)),)),
+        ("SELECT set_config('TimeZone', $2::text, true)", (Setting("timezone", ("$2",), True),)),
     ],
 )  # fmt: skip
 def test_constants_are_settings(asked: PolicyContext, sql: str, settings: tuple[Setting, ...]) -> None:
@@ -43,6 +45,9 @@ def test_constants_are_settings(asked: PolicyContext, sql: str, settings: tuple[
     [
         "SELECT set_config('client_encoding', 'latin1', false)",
         "SELECT set_config('role', 'postgres', false)",
+        "SELECT set_config('client_encoding', $1, false)",
+        "SELECT set_config('standard_conforming_strings', $1, false)",
+        "SELECT set_config('role', $1, false)",
         "SELECT set_config('client_encoding', 'latin1', false), set_config('j' || 'it', 'off', false)",
     ],
 )
@@ -64,6 +69,8 @@ def test_what_nobody_may_set(asked: PolicyContext, sql: str) -> None:
         "PREPARE p AS SELECT set_config('search_path', 'hr', false)",
         "WITH x AS (SELECT set_config('search_path', 'hr', false)) SELECT 1",
         "SELECT set_config('search_path', $1, false)",
+        "SELECT set_config('jit', $1 || 'f', false)",
+        "SELECT set_config($1, 'off', false)",
         "SELECT set_config('jit', 'off', $1)",
         "SELECT set_config(setting_name => 'jit', new_value => 'off', is_local => false)",
     ],
