@@ -77,9 +77,12 @@ def rules_of(config: Path | None, database: str | None) -> tuple[Path, ...]:
 
 
 def catalog_of(config: Path | None, database: str | None, schema: Path | None) -> Catalog:
-    """From DDL, else from the live database."""
+    """From DDL, else from the live database. Raises ClickException when either cannot be read."""
     if schema is not None:
-        return parse_ddl(str(schema), schema.read_text("utf-8"))
+        try:
+            return parse_ddl(str(schema), text_of(schema))
+        except ValueError as fault:
+            raise click.ClickException(str(fault)) from fault
     if config is None:
         raise click.UsageError("say what the database holds: --schema ddl.sql, or --config dbgate.yaml")
     from dbgate.cli.live import live_catalog
@@ -88,12 +91,21 @@ def catalog_of(config: Path | None, database: str | None, schema: Path | None) -
 
 
 def parse_ddl(name: str, text: str) -> Catalog:
+    """Raises ValueError naming file and line."""
     from rules.postgres.ddl import catalog_from_ddl
 
     try:
         return catalog_from_ddl(text)
     except ValueError as fault:
-        raise click.ClickException(f"{name}: {fault}") from fault
+        raise ValueError(f"{name}: {fault}") from fault
+
+
+def text_of(file: Path) -> str:
+    """A file of SQL. Raises ValueError when it is no UTF-8 text."""
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError as fault:
+        raise ValueError(f"{file} is no UTF-8 text: {fault.reason} at byte {fault.start}; save it as UTF-8") from fault
 
 
 def search_path_of(text: str) -> tuple[str, ...]:

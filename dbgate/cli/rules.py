@@ -20,12 +20,14 @@ from dbgate.cli.rule_files import (
     rules_of,
     search_path_of,
     sources,
+    text_of,
     with_database,
 )
 from dbgate.cli.rules_diff import diff_command
 from dbgate.packs import PREFIX, packs
 from rules.book import check, load
 from rules.book.schema import rule_file_schema
+from rules.catalog import Catalog
 from rules.explain import as_data, explain, lines
 from rules.policy import Policy
 from rules.testing import Outcome, Suite, read_suite, run
@@ -147,16 +149,29 @@ def _run_file(file: Path, verbose: bool) -> tuple[int, int, int]:
 def _suite_policy(file: Path, suite: Suite) -> Policy | None:
     paths = [file.parent / name for name in suite.rules] or [_rules_beside(file)]
     schema_file = file.parent / suite.schema_file
-    missing = [path for path in (*paths, schema_file) if not path.exists()]
+    missing = [path for path in (*paths, *([schema_file] if suite.schema_file else [])) if not path.is_file()]
     if missing:
-        click.echo(f"{file}:1:1  {missing[0]} does not exist", err=True)
+        what = "is no file" if missing[0].exists() else "does not exist"
+        click.echo(f"{file}:1:1  {missing[0]} {what}  name files beside this one", err=True)
         return None
     loaded = load(sources(paths))
     print_problems(loaded.problems)
     if loaded.rulebook is None:
         return None
-    catalog = parse_ddl(str(file), schema_file.read_text("utf-8") if suite.schema_file else suite.schema)
+    try:
+        catalog = _schema(file, suite)
+    except ValueError as fault:
+        click.echo(str(fault), err=True)
+        return None
     return Policy(loaded.rulebook, catalog, PLANNING_KEY)
+
+
+def _schema(file: Path, suite: Suite) -> Catalog:
+    """The catalog of a suite's DDL, there or in a file. Raises ValueError."""
+    if not suite.schema_file:
+        return parse_ddl(str(file), suite.schema)
+    schema_file = file.parent / suite.schema_file
+    return parse_ddl(str(schema_file), text_of(schema_file))
 
 
 def _rules_beside(file: Path) -> Path:

@@ -12,9 +12,19 @@ from typing import Any, Final
 
 import click
 
-from dbgate.cli.rule_files import FILE, PLANNING_KEY, RuleFile, catalog_of, rulebook_of, search_path_of, with_database
+from dbgate.cli.rule_files import (
+    FILE,
+    PLANNING_KEY,
+    RuleFile,
+    catalog_of,
+    rulebook_of,
+    search_path_of,
+    text_of,
+    with_database,
+)
 from dbgate.packs import PREFIX
 from dbgate.psql_scripts import texts
+from rules.catalog import Catalog
 from rules.comparing import Aspect, Change, Difference, compare, compare_limits
 from rules.policy import Policy, PolicyContext
 
@@ -86,7 +96,7 @@ def diff_command(
     nothing changes, 1: something does, 2: the rules or the statements cannot be read."""
     books = [rulebook_of(rule_paths(text), UNUSABLE) for text in (old, new)]
     asked = list(_asked(statements, recorded, roles, search_path_of(search_path), database))
-    catalog = catalog_of(config, database, schema)
+    catalog = _catalog(config, database, schema)
     before, after = (Policy(book, catalog, PLANNING_KEY) for book in books)
     found = outcome(before, after, asked)
     lines = json.dumps(as_data(found), indent=2, ensure_ascii=False) if as_json else "\n".join(tell(found))
@@ -108,6 +118,14 @@ def rule_paths(text: str) -> tuple[Path, ...]:
         else:
             found.append(RuleFile().convert(part, None, click.get_current_context(silent=True)))
     return tuple(found)
+
+
+def _catalog(config: Path | None, database: str | None, schema: Path | None) -> Catalog:
+    """As for the other commands; only that exit code 1 would say that something changes."""
+    try:
+        return catalog_of(config, database, schema)
+    except click.ClickException as fault:
+        raise click.UsageError(fault.message) from fault
 
 
 def _asked(
@@ -133,9 +151,12 @@ def _asked(
 def split(file: Path) -> list[str]:
     """The texts of a file of SQL or a psql script. What cannot be parsed stays one text."""
     try:
-        return [versions[0].strip() for versions in texts(file.read_text("utf-8"))]
-    except UnicodeDecodeError as fault:
-        raise click.UsageError(f"{file} is no UTF-8 text: {fault.reason} at byte {fault.start}") from fault
+        found = [versions[0].strip() for versions in texts(text_of(file))]
+    except ValueError as fault:
+        raise click.UsageError(str(fault)) from fault
+    if not found:
+        raise click.UsageError(f"{file} holds no statement")
+    return found
 
 
 def from_log(directory: Path, search_path: tuple[str, ...], database: str | None) -> Iterator[Asked]:

@@ -133,10 +133,15 @@ class TestTest:
         [
             ("shop.test.yaml", "cases: 3", "cases must be a mapping"),
             ("shop.test.yaml", TESTS.replace("shop.sql", "nowhere.sql"), "nowhere.sql does not exist"),
+            ("shop.test.yaml", TESTS.replace("shop.sql", "folder.sql"), "is no file"),
+            ("shop.test.yaml", TESTS.replace("shop.sql", "open.sql"), "open.sql is no UTF-8 text"),
+            ("shop.sql", "SELECT 1;", "shop.sql: line 1"),
             ("shop.yaml", "version: 1", "neither rules nor labels"),
         ],
     )
     def test_files_that_cannot_run(self, shop: Path, file: str, text: str, expected: str) -> None:
+        (shop / "folder.sql").mkdir()
+        (shop / "open.sql").write_bytes(b"CREATE TABLE t (a text DEFAULT '\xff')")
         (shop / file).write_text(text)
         result = call("test")
         assert result.exit_code == 1

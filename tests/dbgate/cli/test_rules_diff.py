@@ -132,12 +132,16 @@ def test_recorded_statements(recorded: Path) -> None:
         (("old.yaml", "pack:gone", *FILES), "known are"),
         (("old.yaml", "bad.yaml", *FILES), "bad.yaml:1:1"),
         (("old.yaml", "new.yaml", "--statements", "open.sql", *FILES[2:]), "is no UTF-8 text"),
+        (("old.yaml", "new.yaml", "--statements", "none.sql", *FILES[2:]), "none.sql holds no statement"),
+        (("old.yaml", "new.yaml", *FILES[:-1], "open.sql"), "open.sql is no UTF-8 text"),
+        (("old.yaml", "new.yaml", *FILES[:-1], "asked.sql"), "asked.sql: line 2"),
         (("old.yaml", "new.yaml", "--recorded", "empty", "--schema", "ddl.sql"), "no recorded statement"),
     ],
 )
 def test_what_cannot_be_compared(shop: Path, arguments: tuple[str, ...], words: str) -> None:
     (shop / "bad.yaml").write_text("rules: 3\n")
     (shop / "open.sql").write_bytes(b"SELECT '\xff'")
+    (shop / "none.sql").write_text("")
     (shop / "empty").mkdir()
     result = call(*arguments)
     assert result.exit_code == 2
