@@ -80,5 +80,5 @@ def refused(decisions: tuple[Decision, ...]) -> Decision | None:
 
 
 def refuse(decision: Decision, refusal: Refusal) -> Decision:
-    """The same statement, refused for this reason."""
-    return replace(decision, verdict=Verdict.REFUSE, refusal=refusal, rules=(*decision.rules, refusal.rule))
+    """The same statement, refused for this reason. Rules that allowed or masked it are not named."""
+    return replace(decision, verdict=Verdict.REFUSE, refusal=refusal, rules=(refusal.rule,))
