@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import psycopg
 from dbgate.demo.script import Outcome, Step
 
 REFUSED = "42501"
+LIMITED = ("54000", "53400")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ def judge(step: Step, answer: Answer, truth: Answer | None, secrets: Secrets) ->
 
 def _execute(connection: psycopg.Connection, sql: str, parameters: tuple[object, ...] | None) -> Answer:
     try:
+        if sql.startswith("COPY"):
+            return _copy(connection, sql)
         cursor = connection.execute(sql.encode(), parameters, prepare=parameters is not None)
     except psycopg.Error as error:
         return Answer(failure=_failure(error))
@@ -90,6 +94,14 @@ def _execute(connection: psycopg.Connection, sql: str, parameters: tuple[object,
         return Answer(tag=tag)
     rows = tuple(tuple(None if cell is None else str(cell) for cell in row) for row in cursor.fetchall())
     return Answer(tuple(column.name for column in cursor.description), rows, tag)
+
+
+def _copy(connection: psycopg.Connection, sql: str) -> Answer:
+    """COPY ... TO STDOUT: each line of the copy is a row of one cell."""
+    cursor = connection.cursor()
+    with cursor.copy(sql.encode()) as copy:
+        lines = b"".join(copy).decode().splitlines()
+    return Answer(("COPY",), tuple((line.expandtabs(4),) for line in lines), cursor.statusmessage or "")
 
 
 def _failure(error: psycopg.Error) -> Failure:
@@ -116,6 +128,22 @@ def _masked(step: Step, answer: Answer, truth: Answer | None) -> list[str]:
     return ["nothing was masked"] if truth == answer else []
 
 
+def _filtered(step: Step, answer: Answer, truth: Answer | None) -> list[str]:
+    if answer.failure:
+        return [f"should have been filtered, but: {answer.failure.message}"]
+    there, seen = Counter(truth.rows if truth else ()), Counter(answer.rows)
+    return [] if seen and seen < there else ["not a part of the database's own rows"]
+
+
+def _limited(step: Step, answer: Answer, truth: Answer | None) -> list[str]:
+    if answer.failure is None:
+        return ["should have been ended by a limit"]
+    if answer.failure.sqlstate not in LIMITED:
+        return [f"SQLSTATE {answer.failure.sqlstate} instead of {' or '.join(LIMITED)}"]
+    named = step.because in answer.failure.detail
+    return [] if named else [f"the error does not name {step.because}: {answer.failure.detail}"]
+
+
 def _refused(step: Step, answer: Answer, truth: Answer | None) -> list[str]:
     if answer.failure is None:
         return ["should have been refused"]
@@ -133,6 +161,8 @@ def _failed(step: Step, answer: Answer, truth: Answer | None) -> list[str]:
 _CHECKS = {
     Outcome.ALLOWED: _allowed,
     Outcome.MASKED: _masked,
+    Outcome.FILTERED: _filtered,
     Outcome.REFUSED: _refused,
+    Outcome.LIMITED: _limited,
     Outcome.FAILED: _failed,
 }

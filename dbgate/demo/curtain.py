@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import signal
 import time
 from pathlib import Path
 
@@ -17,6 +16,9 @@ from dbgate.demo.embedded_postgres import EmbeddedPostgres
 from dbgate.demo.gate import DemoGate, GateNotReadyError
 from dbgate.demo.performance import Performance
 from dbgate.demo.programs import PostgresUnavailableError
+
+#: Seconds after Ctrl-C until it is noticed, at most.
+STOP_DELAY = 0.2
 
 
 def perform(folder: Path, *, stay: bool) -> int:
@@ -78,6 +80,7 @@ def _invite(console: Console, gate: DemoGate) -> None:
 def _keep_open(console: Console, gate: DemoGate) -> None:
     try:
         _invite(console, gate)
-        signal.pause()
+        while True:  # not signal.pause(): a signal just before it would be waited for again
+            time.sleep(STOP_DELAY)
     except KeyboardInterrupt:
         console.print("\nstopped")

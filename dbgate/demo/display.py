@@ -17,7 +17,9 @@ from dbgate.demo.script import Outcome, Step
 COLOURS = {
     Outcome.ALLOWED: "green",
     Outcome.MASKED: "yellow",
+    Outcome.FILTERED: "yellow",
     Outcome.REFUSED: "red",
+    Outcome.LIMITED: "red",
     Outcome.FAILED: "red",
 }
 

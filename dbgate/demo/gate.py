@@ -16,9 +16,9 @@ from typing import IO, Self
 
 from dbgate.demo.company import DATABASE, OWNER, text_of
 from dbgate.demo.embedded_postgres import HOST, EmbeddedPostgres, free_port
+from dbgate.demo.script import AGENT, REPORT
 from protocols.postgres.scram import Verifier
 
-AGENT = "agent"
 START_LIMIT = 60.0
 STOP_LIMIT = 20.0
 
@@ -44,6 +44,11 @@ users:
     role: agent
     verifier: "{verifier}"
     databases: [{database}]
+  {report}:                           # the same role, but a job of its own: budgets are kept for each job
+    role: agent
+    job: nightly-report
+    verifier: "{verifier}"
+    databases: [{database}]
 """
 
 
@@ -53,7 +58,7 @@ class GateNotReadyError(RuntimeError):
 
 @dataclass(slots=True)
 class DemoGate:
-    """The gate in `directory`, before `server`. `password`: the agent's."""
+    """The gate in `directory`, before `server`. `password`: of all its users."""
 
     directory: Path
     server: EmbeddedPostgres
@@ -71,8 +76,8 @@ class DemoGate:
     def log(self) -> Path:
         return self.directory / "serve.log"
 
-    def dsn(self) -> str:
-        return f"postgresql://{AGENT}:{self.password}@{HOST}:{self.port}/{DATABASE}"
+    def dsn(self, user: str = AGENT) -> str:
+        return f"postgresql://{user}:{self.password}@{HOST}:{self.port}/{DATABASE}"
 
     def __enter__(self) -> Self:
         try:
@@ -112,6 +117,7 @@ class DemoGate:
                 database=DATABASE,
                 owner=OWNER,
                 agent=AGENT,
+                report=REPORT,
                 verifier=Verifier.make(self.password, os.urandom(16)).encode(),
             )
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import psycopg
 from psycopg.types.string import TextLoader
@@ -14,7 +14,7 @@ from dbgate.demo.agent import Secrets, Seen, ask, judge
 from dbgate.demo.company import DATABASE, protected_values
 from dbgate.demo.embedded_postgres import EmbeddedPostgres
 from dbgate.demo.gate import DemoGate
-from dbgate.demo.script import CHAPTERS, Step
+from dbgate.demo.script import AGENT, CHAPTERS, REPORT, Step
 
 
 class Performance:
@@ -28,13 +28,14 @@ class Performance:
         self.protected = 0
 
     def play(self) -> None:
-        with _connected(self.server.dsn(DATABASE)) as direct, _connected(self.gate.dsn()) as agent:
+        with _connected(self.server.dsn(DATABASE)) as direct, ExitStack() as sessions:
             secrets = protected_values(direct)
             self.protected = len(secrets.values)
+            agents = {user: sessions.enter_context(_connected(self.gate.dsn(user))) for user in (AGENT, REPORT)}
             for number, chapter in enumerate(CHAPTERS, 1):
                 display.chapter(self.console, number, chapter.title)
                 for step in chapter.steps:
-                    self._step(step, direct, agent, secrets)
+                    self._step(step, direct, agents[chapter.user], secrets)
 
     def _step(self, step: Step, direct: psycopg.Connection, agent: psycopg.Connection, secrets: Secrets) -> None:
         truth = ask(direct, step) if step.compare else None

@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+#: Users in the gate's settings, both of the role `agent`; the second one has a job, and with it a budget, of its own.
+AGENT = "agent"
+REPORT = "report"
+
 
 class Outcome(Enum):
     """What the agent must see. In every case: not one protected value."""
 
     ALLOWED = "allowed"  # the database's own answer, unchanged
     MASKED = "masked"  # rows, with something hidden
+    FILTERED = "filtered"  # the database's own rows, but not all of them
     REFUSED = "refused"  # SQLSTATE 42501 from the gate, by the rule that the step names
+    LIMITED = "limited"  # SQLSTATE 54000 or 53400 from the gate, by the limit that the step names
     FAILED = "failed"  # an error of the server's, with no value in its text
 
 
@@ -31,8 +37,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
+    """Steps in one session. `user`: who asks them, by the name in the gate's settings."""
+
     title: str
     steps: tuple[Step, ...]
+    user: str = AGENT
 
 
 def _reads(title: str, sql: str) -> Step:
@@ -41,6 +50,14 @@ def _reads(title: str, sql: str) -> Step:
 
 def _masked(title: str, sql: str) -> Step:
     return Step(title, sql, Outcome.MASKED, compare=True)
+
+
+def _filtered(title: str, sql: str) -> Step:
+    return Step(title, sql, Outcome.FILTERED, compare=True)
+
+
+def _limited(title: str, sql: str, because: str) -> Step:
+    return Step(title, sql, Outcome.LIMITED, because)
 
 
 def _refused(title: str, sql: str, because: str = "") -> Step:
@@ -84,18 +101,16 @@ ROADS = Chapter(
         ),
         _masked("a whole row as JSON", "SELECT row_to_json(c) FROM customers c ORDER BY id LIMIT 1"),
         _masked("a view", "SELECT email, ssn FROM customer_contacts WHERE id = 3"),
-        _masked("an aggregate", "SELECT max(ssn) AS highest, count(ssn) AS how_many FROM customers"),
+        _masked("a bulk copy", "COPY (SELECT id, email, ssn FROM customers ORDER BY id LIMIT 2) TO STDOUT"),
+        _masked(
+            "an aggregate", "SELECT max(ssn) AS highest, count(ssn) AS how_many FROM customers WHERE city = 'Kiel'"
+        ),
         _masked(
             "a set operation", "SELECT name FROM products WHERE id = 1 UNION ALL SELECT ssn FROM customers LIMIT 3"
         ),
         _refused("guessing digit by digit", "SELECT count(*) FROM customers WHERE ssn LIKE '9%'", "mask-restricted"),
         _refused("sorting by it", "SELECT name FROM employees ORDER BY salary DESC LIMIT 1", "mask-restricted"),
         _refused("asking by an error", "SELECT sqrt(salary - 43000) FROM employees WHERE id = 1", "mask-restricted"),
-        _refused(
-            "asking by the number of rows",
-            "SELECT generate_series(1, (salary / 1000)::int) FROM employees WHERE id = 1",
-            "mask-restricted",
-        ),
         _refused(
             "copying it to where it is not masked",
             "INSERT INTO orders (customer_id, note) SELECT id, ssn FROM customers",
@@ -108,7 +123,15 @@ ROADS = Chapter(
     ),
 )
 
-LIMITS = Chapter(
+FILTERS = Chapter(
+    "Rows that are not there: this agent works for the company's other countries than Brazil",
+    (
+        _filtered("a count by country", "SELECT country, count(*) FROM customers GROUP BY country ORDER BY 1"),
+        _filtered("a view reads the same table", "SELECT id, name FROM customer_contacts WHERE id IN (3, 4)"),
+    ),
+)
+
+OFF_LIMITS = Chapter(
     "Off limits: each refusal says why, and what to do instead",
     (
         _refused("credentials", "SELECT service, secret FROM api_keys", "no-secrets"),
@@ -122,7 +145,6 @@ LIMITS = Chapter(
         _refused("code that builds its statement", "DO $$ BEGIN EXECUTE 'DROP TA' || 'BLE orders'; END $$"),
         _refused("deleting without a WHERE", "DELETE FROM order_items", "write-needs-where"),
         _refused("the server's files", "SELECT pg_read_file('/etc/passwd')"),
-        _refused("taking data out in bulk", "COPY customers TO STDOUT"),
     ),
 )
 
@@ -134,15 +156,21 @@ WRITES = Chapter(
             "an order",
             "INSERT INTO orders (id, customer_id, note) VALUES (9001, 7, 'by the agent') RETURNING id, status",
         ),
-        _runs("its item", "INSERT INTO order_items VALUES (9001, 3, 2, 31.65)"),
         _runs("commit", "COMMIT"),
-        _reads("it is there", "SELECT id, customer_id, note FROM orders WHERE id = 9001"),
         _runs("begin again", "BEGIN"),
         _runs("an update", "UPDATE orders SET status = 'cancelled' WHERE id = 9001"),
-        _refused("then something forbidden", "SELECT secret FROM api_keys", "no-secrets"),
+        _runs("a temporary table of its own", "CREATE TEMPORARY TABLE checks (customer_id integer, ssn text)"),
+        Step(
+            "the mask on *.ssn holds there as well",
+            "INSERT INTO checks VALUES (1, '901-17-7331'), (2, NULL) RETURNING customer_id, ssn",
+            Outcome.MASKED,
+        ),
+        _refused(
+            "filling it with what is masked", "INSERT INTO checks SELECT id, ssn FROM customers", "mask-restricted"
+        ),
         Step("the transaction has failed", "SELECT 1", Outcome.FAILED, "25P02"),
         _runs("roll back", "ROLLBACK"),
-        _reads("the update is gone", "SELECT id, status FROM orders WHERE id = 9001"),
+        _reads("the order is there, the update is gone", "SELECT id, note, status FROM orders WHERE id = 9001"),
     ),
 )
 
@@ -164,4 +192,23 @@ PREPARED = Chapter(
     ),
 )
 
-CHAPTERS = (ORDINARY, ROADS, LIMITS, WRITES, PREPARED)
+LIMITS = Chapter(
+    "Limits: another agent of the same role, whose job has used its budget up",
+    (
+        _limited(
+            "one table times another",
+            "SELECT o.id, i.product_id FROM orders o CROSS JOIN order_items i",
+            "rows_per_statement",
+        ),
+        _limited(
+            "everybody's data at once",
+            "SELECT email, phone, ssn, card_number FROM customers",
+            "sensitive_cells_per_job",
+        ),
+        _limited("a little more of it", "SELECT phone FROM customers WHERE id = 7", "sensitive_cells_per_job"),
+        _reads("what is not sensitive", "SELECT name, country FROM customers WHERE id = 7"),
+    ),
+    user=REPORT,
+)
+
+CHAPTERS = (ORDINARY, ROADS, FILTERS, OFF_LIMITS, WRITES, PREPARED, LIMITS)

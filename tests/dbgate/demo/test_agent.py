@@ -10,6 +10,9 @@ from dbgate.demo.script import CHAPTERS, Outcome, Step
 SECRETS = Secrets(frozenset({"901-17-7331", "Ada@mail.example"}))
 ROWS = Answer(("ssn",), (("[redacted]",),), "SELECT 1")
 TRUTH = Answer(("ssn",), (("901-17-7331",),), "SELECT 1")
+SPENT = Failure("53400", "dbgate refused this statement", 'rule "budget" (r.yaml:9): rows_per_job: 5 per day', "wait")
+TWO = Answer(("id",), (("1",), ("2",)), "SELECT 2")
+ONE = Answer(("id",), (("2",),), "SELECT 1")
 REFUSAL = Failure("42501", "dbgate refused this statement", 'rule "no-secrets" (rulebook.yaml:7): x', "ask")
 
 
@@ -47,6 +50,8 @@ def test_what_the_agent_brought_itself_is_no_leak() -> None:
         (step(Outcome.MASKED), ROWS, TRUTH),
         (step(Outcome.REFUSED, "no-secrets"), Answer(failure=REFUSAL), None),
         (step(Outcome.FAILED, "42501"), Answer(failure=REFUSAL), None),
+        (step(Outcome.FILTERED), ONE, TWO),
+        (step(Outcome.LIMITED, "rows_per_job"), Answer(failure=SPENT), None),
     ],
 )
 def test_as_scripted(asked: Step, answer: Answer, truth: Answer | None) -> None:
@@ -65,6 +70,13 @@ def test_as_scripted(asked: Step, answer: Answer, truth: Answer | None) -> None:
         (step(Outcome.REFUSED), ROWS, None, "should have been refused"),
         (step(Outcome.REFUSED), Answer(failure=Failure("42P01", "", "", "")), None, "42P01"),
         (step(Outcome.REFUSED, "write-needs-where"), Answer(failure=REFUSAL), None, "does not name"),
+        (step(Outcome.FILTERED), TWO, TWO, "not a part"),
+        (step(Outcome.FILTERED), TWO, ONE, "not a part"),
+        (step(Outcome.FILTERED), Answer(("id",)), TWO, "not a part"),
+        (step(Outcome.FILTERED), Answer(failure=REFUSAL), TWO, "should have been filtered"),
+        (step(Outcome.LIMITED, "rows_per_job"), TWO, None, "ended by a limit"),
+        (step(Outcome.LIMITED, "rows_per_job"), Answer(failure=REFUSAL), None, "42501 instead of"),
+        (step(Outcome.LIMITED, "bytes_per_job"), Answer(failure=SPENT), None, "does not name"),
         (step(Outcome.FAILED, "25P02"), ROWS, None, "success instead of 25P02"),
     ],
 )

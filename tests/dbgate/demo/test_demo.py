@@ -69,12 +69,14 @@ def test_a_directory_keeps_the_files(temporary: Path) -> None:
 def test_it_stays_open_until_it_is_told_to_end(temporary: Path, word: signal.Signals) -> None:
     demo = start(temporary=temporary)
     assert demo.stdout is not None
+    printed = []
     for line in demo.stdout:
+        printed.append(line)
         if "its log" in line:
             break
     assert demo.poll() is None
     demo.send_signal(word)
-    demo.communicate(timeout=30)
-    assert demo.returncode == 0
+    rest, _ = demo.communicate(timeout=30)
+    assert demo.returncode == 0, "".join([*printed, rest])
     assert list(temporary.iterdir()) == []
     assert processes_that_mention(str(temporary)) == []
