@@ -78,11 +78,10 @@ def on_bind_complete(state: State, splice: Splice, start: int, end: int) -> None
     swallow(entry, splice, start, end)
     asked = as_promised(entry, AskedBind)
     prepared = state.names.statements.get(asked.statement)
-    if prepared is not None:
-        own = replace(prepared, known=None, looked_at=None)
-        state.names.portals[asked.portal] = Portal(own, asked.formats)
-    elif state.watched:
+    if prepared is None and state.watched:
         raise FatalError("XX000", f'dbgate: the server knows a statement "{asked.statement}" that the gate never saw')
+    own = None if prepared is None else Portal(replace(prepared, known=None, looked_at=None), asked.formats)
+    state.names.bind(asked.portal, own)
 
 
 def on_close_complete(state: State, splice: Splice, start: int, end: int) -> None:
@@ -94,6 +93,8 @@ def on_close_complete(state: State, splice: Splice, start: int, end: int) -> Non
     names: dict[str, Prepared] | dict[str, Portal]
     names = state.names.statements if asked.target == ord("S") else state.names.portals
     names.pop(asked.name, None)
+    if asked.target == ord("P"):
+        state.names.unseen.pop(asked.name, None)
 
 
 def on_parameter_description(state: State, splice: Splice, start: int, end: int) -> None:

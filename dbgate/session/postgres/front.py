@@ -176,10 +176,10 @@ def note_parameters(state: State, portal: str, buffer: bytes, payload: int, end:
 
 
 def refuse_in_place(
-    state: State, splice: Splice, start: int, end: int, decision: Decision, refusal: Refusal, prepared: Prepared
+    state: State, splice: Splice, start: int, end: int, decision: Decision, refusal: Refusal, prepared: Prepared | None
 ) -> bool:
     """A Bind or Execute that the rules have come to refuse since its Parse."""
-    state.start_run(statement_text(prepared.text), decision)
+    state.start_run(statement_text(prepared.text) if prepared else "", decision)
     state.ledger.expect(Ask.BIND, Answer.SUBSTITUTE, Refused(refusal))
     splice.replace(start, end, frontend.Bind("", NO_STATEMENT).encode())
     return True
@@ -209,9 +209,10 @@ def on_execute(state: State, splice: Splice, start: int, end: int) -> bool:
             decision = fresh(state, decision)
             if is_stale(state, decision):
                 decision = refuse(decision, PATH_MOVED)
-        (decision,) = admitted(state, (decision,))
-        if decision.refusal is not None:
-            return refuse_in_place(state, splice, start, end, decision, decision.refusal, prepared)
+    (decision,) = admitted(state, (decision,))
+    if decision.refusal is not None:
+        return refuse_in_place(state, splice, start, end, decision, decision.refusal, prepared)
+    if prepared is not None:
         note_run(state, prepared, decision)
         if state.watched and prepared.carried and prepared.shape is None:
             describe_for_ourselves(state, splice, frontend.Target.PORTAL, sent_portal, start)

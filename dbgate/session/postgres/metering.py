@@ -13,7 +13,6 @@ from dbgate.session.accounts import UNBOUNDED
 from dbgate.session.postgres.limiting import Limiter, Meter, brings_rows
 from dbgate.session.postgres.naming import effective, find_named
 from dbgate.session.postgres.refusals import refuse
-from dbgate.session.postgres.registry import Portal
 from dbgate.session.postgres.runs import Run, Tally
 from dbgate.session.postgres.splice import Splice
 from dbgate.session.postgres.state import Asked, AskedExecute, AskedQuery, Cut, FatalError, Phase, Stage, State, Stream
@@ -111,26 +110,23 @@ def waits_for_rows(state: State, limiter: Limiter, kind: int, splice: Splice, st
 # ---------------------------------------------------------------- rows
 
 
-def meter_of(state: State, run: Run, decision: Decision | None, portal: Portal | None, width: int) -> Meter | None:
+def meter_of(state: State, run: Run, decision: Decision | None, portal: str | None, width: int) -> Meter | None:
     """For the rows of a run. `decision`: the statement's own; `portal`: that it reads from, None for its own result;
     `width`: how many columns come, for rows of whose origin nothing is known."""
     limiter = state.limiter
     if limiter is None or not limiter.measures:
         return None
     behind = None if decision is None else effective(state, decision)
-    target = _cursor(state, decision) or portal
-    if target is not None and target.tally is None:
-        target.tally = Tally()
-    run.tally = Tally() if target is None or target.tally is None else target.tally
+    cursor = _cursor(decision)
+    name = portal if cursor is None else cursor
+    run.tally = Tally() if name is None else state.names.tally(name)
     return Meter(limiter, run.tally, behind.sensitive if behind is not None else max(width, 1))
 
 
-def _cursor(state: State, decision: Decision | None) -> Portal | None:
+def _cursor(decision: Decision | None) -> str | None:
     """The cursor that a FETCH reads from."""
     carrier = None if decision is None else decision.runs
-    if carrier is None or carrier.kind is not CarrierKind.CURSOR:
-        return None
-    return state.names.portals.get(carrier.name or "")
+    return (carrier.name or "") if carrier is not None and carrier.kind is CarrierKind.CURSOR else None
 
 
 def pass_rows(state: State, splice: Splice, stream: Stream, meter: Meter, start: int, reached: int, rows: int) -> None:
@@ -182,8 +178,10 @@ def copy_meter(state: State, asked: Asked) -> Meter | None:
         return None
     if isinstance(asked, AskedQuery):
         return meter_of(state, run, asked.running.decision, None, 1)
-    portal = state.names.portals.get(asked.portal) if isinstance(asked, AskedExecute) else None
-    return meter_of(state, run, None if portal is None else portal.prepared.decision, portal, 1)
+    if not isinstance(asked, AskedExecute):
+        return meter_of(state, run, None, None, 1)
+    portal = state.names.portals.get(asked.portal)
+    return meter_of(state, run, None if portal is None else portal.prepared.decision, asked.portal, 1)
 
 
 def passes_rest(state: State, stream: Stream, made: bytes) -> bool:

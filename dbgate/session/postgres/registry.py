@@ -11,7 +11,7 @@ tables with keys of NAMEDATALEN bytes, so that longer names are cut (`server_nam
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from dbgate.session.postgres.memory import Known
 from dbgate.session.postgres.runs import Tally
@@ -75,6 +75,7 @@ class Names:
     portals: dict[str, Portal] = field(default_factory=dict)
     sent_statements: dict[str, Sent] = field(default_factory=dict)
     sent_portals: dict[str, Sent] = field(default_factory=dict)
+    unseen: dict[str, Tally] = field(default_factory=dict)  # of cursors that a function has opened
     text_bytes: int = 0
 
     def sent(self, kind: CarrierKind) -> dict[str, Sent]:
@@ -86,6 +87,23 @@ class Names:
             return self.statements.get(name)
         portal = self.portals.get(name)
         return portal.prepared if portal else None
+
+    def tally(self, name: str) -> Tally:
+        """What was sent of a portal's rows."""
+        portal = self.portals.get(name)
+        if portal is None:
+            return self.unseen.setdefault(name, Tally())
+        if portal.tally is None:
+            portal.tally = Tally()
+        return portal.tally
+
+    def bind(self, name: str, portal: Portal | None) -> None:
+        """A new portal has this name; None: of a statement that nobody saw prepared."""
+        self.unseen.pop(name, None)
+        if portal is not None:
+            self.portals[name] = portal
+        else:
+            self.portals.pop(name, None)
 
     def has_room(self, name: str, text: bytes, most: int, most_bytes: int) -> bool:
         """May the server keep one more prepared statement? `text_bytes` only grows, until it reaches the bound: then
@@ -106,14 +124,17 @@ class Names:
 
     def end_transaction(self) -> None:
         """Portals end with their transaction, cursors WITH HOLD excepted."""
+        if self.unseen:
+            self.unseen.clear()
         if self.portals:
             self.portals = {name: portal for name, portal in self.portals.items() if portal.holdable}
 
     def drop(self, carrier: Carrier) -> None:
         """DEALLOCATE, CLOSE: one name, or with None all of its kind."""
-        held: dict[str, Prepared] | dict[str, Portal]
-        held = self.statements if carrier.kind is CarrierKind.STATEMENT else self.portals
-        if carrier.name is None:
-            held.clear()
-        else:
-            held.pop(carrier.name, None)
+        held: tuple[dict[str, Any], ...]
+        held = (self.statements,) if carrier.kind is CarrierKind.STATEMENT else (self.portals, self.unseen)
+        for names in held:
+            if carrier.name is None:
+                names.clear()
+            else:
+                names.pop(carrier.name, None)

@@ -63,7 +63,7 @@ def open_portal_stream(state: State, asked: AskedExecute) -> Stream:
         text = str(portal.prepared.text, "utf-8", "replace")
         plan = plan_for(state, shape, formats, behind_portal(state, portal), asked.run, text)
     decision = None if portal is None else portal.prepared.decision
-    state.stream = Stream(plan, asked.run, meter=meter_of(state, asked.run, decision, portal, 1))
+    state.stream = Stream(plan, asked.run, meter=meter_of(state, asked.run, decision, asked.portal, 1))
     return state.stream
 
 

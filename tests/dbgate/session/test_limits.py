@@ -173,6 +173,47 @@ def test_a_portal_that_is_read_in_parts_is_one_result() -> None:
     assert [seen(wires.ask(Query("FETCH a"))) for _ in range(3)] == ["TDCZT", "TDCZT", "TEZE"]
 
 
+def opened_by_a_function(figures: str) -> Wires:
+    """In a transaction, with a cursor `rc` that the gate has seen nobody open."""
+    wires = Wires(limits(figures))
+    wires.ask(Query("BEGIN"))
+    wires.server.portals["rc"] = "SELECT 1"
+    return wires
+
+
+def test_a_cursor_that_a_function_has_opened_is_one_result() -> None:
+    wires = opened_by_a_function("rows_per_statement: 2")
+    assert [seen(wires.ask(Query("FETCH rc"))) for _ in range(3)] == ["TDCZT", "TDCZT", "TEZE"]
+    wires = opened_by_a_function("rows_per_statement: 2")
+    wires.ask(Query("PREPARE rc SELECT 1"))
+    told_by = [seen(wires.ask(Query(sql))) for sql in ("FETCH rc", "FETCH rc", "DEALLOCATE rc", "FETCH rc")]
+    assert told_by == ["TDCZT", "TDCZT", "CZT", "TEZE"]
+    wires = opened_by_a_function("rows_per_statement: 2")
+    for _ in range(3):
+        assert seen(wires.ask(Query("FETCH rc"))) == "TDCZT"
+        assert seen(wires.ask(Query("FETCH rc"))) == "TDCZT"
+        assert seen(wires.ask(Query("CLOSE rc"))) == "CZT"
+        wires.server.portals["rc"] = "SELECT 1"
+
+
+def test_its_portal_counts_as_a_statement() -> None:
+    wires = opened_by_a_function("statements_per_minute: 2")
+    heard = []
+    for _ in range(3):
+        wires.server.portals["rc"] = "SELECT 1"
+        heard.append(seen(wires.ask(Execute("rc"), Sync())))
+    assert heard == ["DCZT", "DCZT", "EZE"]
+    assert told(wires.received)[0][0] == "53400"
+
+
+def test_what_is_bound_anew_is_another_result() -> None:
+    """Of a statement, too, that the gate has seen nobody prepare."""
+    wires = opened_by_a_function("rows_per_statement: 2")
+    wires.server.statements["unseen"] = "SELECT rows 2"
+    for _ in range(3):
+        assert seen(wires.ask(Bind("", "unseen"), Execute(""), Sync())) == "2DDCZT"
+
+
 def test_describe_and_close_wait_behind_rows() -> None:
     wires = Wires(limits(TEN))
     heard = wires.ask(
