@@ -66,6 +66,8 @@ class Function:
     result_columns: tuple[str, ...] = ()
     returns_set: bool = False
     computes: bool = False
+    #: of an extension's function with the name of a built-in one: it is as total as that is
+    total: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class Catalog:
     types: tuple[Type, ...] = ()
     schemas: frozenset[str] = frozenset({"public", "pg_catalog"})
     user_operators: frozenset[str] = frozenset()  # symbols of operators that run a user's code
+    failing_operators: frozenset[str] = frozenset()  # symbols that fail for some operands of an extension's types
     user_casts: frozenset[tuple[int, int]] = frozenset()  # (source OID, target OID) of casts by user functions
     server_version: int = 170000
     built_in_functions: Mapping[str, tuple[Function, ...]] = field(default_factory=dict)
@@ -144,6 +147,11 @@ class Catalog:
     def overloaded(self) -> frozenset[str]:
         """The bare names by which a call can reach a user's code, known extensions' left aside."""
         return frozenset(f.name for f in self.functions if not f.computes)
+
+    @cached_property
+    def extended(self) -> frozenset[str]:
+        """The bare names of known extensions' functions that may fail where a built-in one of this name does not."""
+        return frozenset(f.name for f in self.functions if f.computes and not f.total)
 
     def find(self, name: tuple[str, ...], search_path: Iterable[str]) -> Relation | None:
         """The relation a name means: schema-qualified exactly, else the first match along the search path."""

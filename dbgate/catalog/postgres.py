@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from typing import Final, TypeAlias, TypeVar
 
 from rules.catalog import Catalog, Column, Function, Relation, Type
-from rules.postgres.extensions import computes
+from rules.postgres.extensions import computes, is_total, may_fail
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -203,6 +203,7 @@ def _build(rows: Mapping[str, list[Row]], version: str) -> Steps[Catalog]:
         types=types,
         schemas=frozenset(_text(r[0]) for r in rows["schemas"]),
         user_operators=frozenset(_text(symbol) for symbol, *code in rows["operators"] if not _computes(*code)),
+        failing_operators=frozenset(_text(o[0]) for o in rows["operators"] if may_fail(_text(o[3]), _text(o[0]))),
         user_casts=frozenset((_number(a), _number(b)) for a, b, *code in rows["casts"] if not _computes(*code)),
         server_version=_number(server_version),
         built_in_functions=_by_name(f for f in functions if f.schema == "pg_catalog" and f.result_columns),
@@ -320,6 +321,7 @@ def _function(
         listed or tuple(column.name for column in columns.get(_number(relation), ())),
         returns_set == "t",
         _computes(name, volatility, extension),
+        is_total(_text(extension), _text(name)),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from rules.facts import FunctionRisk, FunctionUse, Use
-from rules.lineage import arithmetic, early, functions, hazards, lazily
+from rules.lineage import arithmetic, dimensions, early, functions, hazards, lazily
 from rules.lineage.arithmetic import CONDITIONS
 from rules.lineage.equality import is_tested
 from rules.lineage.numbers import Kind, Number
@@ -173,7 +173,7 @@ def cast(reader: Reader, e: Cast, scope: Scope) -> Item:
     fails, number = hazards.of_cast(reader, e, item)
     if item.sources:
         made = Item(item.name, item.sources, False, type_name, weight=item.weight, hollow=item.hollow, fails=fails)
-        made.number, made.tested = number, item.tested
+        made.number, made.tested, made.array = number, item.tested, e.is_array
         return made
     return Item("?column?", NO_SOURCES, True, type_name, weight=item.weight, fails=fails, number=number)
 
@@ -260,7 +260,12 @@ def subquery(reader: Reader, e: Subquery, scope: Scope) -> Item:
     if e.form == "scalar":
         found = items[0] if len(items) == 1 else Item("?column?", united(items), False, None, items)
         return found if early.gives_one_row(e.query) else found.failing()
-    return (CONSTANT if e.form == "exists" else computed(united((test, *items)))).failing()
+    if e.form == "array" and dimensions.any_array(items):
+        hazards.told(reader, united(items))  # arrays of different dimensions make no array
+    made = CONSTANT if e.form == "exists" else computed(united((test, *items)))
+    made = made.failing()
+    made.array = e.form == "array"
+    return made
 
 
 _HANDLERS: Final[dict[type, Callable[[Reader, Any, Scope], Item]]] = {

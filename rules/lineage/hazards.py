@@ -16,11 +16,12 @@ import re
 from typing import Final
 
 from rules.facts import Use
-from rules.lineage import arithmetic, early, numbers
+from rules.lineage import arithmetic, dimensions, early, numbers
 from rules.lineage.numbers import Number
 from rules.lineage.reader import Reader
 from rules.lineage.values import Item, Sources, united
 from rules.postgres import total_functions as total
+from rules.postgres.extensions import HOLLOW
 from rules.tree import Call, Cast, Column, Expression, Literal, Operation, Parameter
 
 HEAVIEST = 10_000
@@ -40,8 +41,8 @@ def told(reader: Reader, sources: Sources) -> None:
 def of_call(reader: Reader, e: Call, arguments: list[Item], made: Item) -> None:
     """Notes the call's hazards, and in `made`, its value, what follows from them."""
     weight = min(_call_weight(e, arguments), UNBOUND)
-    number = arithmetic.of_call(e, arguments) if _is_built_in(reader, e) else None
-    if weight <= HEAVIEST and e.name[-1] in total.KEYED and _is_built_in(reader, e):
+    number = arithmetic.of_call(e, arguments) if _is_built_in(reader, e, arguments) else None
+    if weight <= HEAVIEST and e.name[-1] in total.KEYED and _is_built_in(reader, e, arguments):
         told(reader, united(arguments[::2]))  # a key may not be NULL; any value will do
         is_total = all(isinstance(key, Literal) for key in e.arguments[::2])
     else:
@@ -51,8 +52,8 @@ def of_call(reader: Reader, e: Call, arguments: list[Item], made: Item) -> None:
             told(reader, made.sources)
         is_total = is_total and _good_format(reader, e, arguments)
         early.of_call(reader, e, is_total)
-    made.weight, made.number = weight, number
-    made.hollow = hollow_call(e, arguments)
+    made.weight, made.number, made.array = weight, number, dimensions.of_call(e, arguments)
+    made.hollow = hollow_call(e, arguments) or (e.name[-1] in HOLLOW and e.name[-1] in reader.catalog.functions_by_name)
     clock = not e.arguments and e.name[-1] in total.CLOCKS
     made.fails = not (clock or (is_total and early.safe_call(e, True))) or any(item.fails for item in arguments)
 
@@ -99,7 +100,7 @@ def hollow_operation(e: Operation, operands: list[Item]) -> bool:
 
 def _total_call(reader: Reader, e: Call, arguments: list[Item]) -> bool:
     name = e.name[-1]
-    if not _is_built_in(reader, e):
+    if not _is_built_in(reader, e, arguments) or dimensions.call_fails(e, arguments):
         return False
     if name in total.TOTAL:
         return len(arguments) <= total.MOST_ARGUMENTS.get(name, len(arguments))
@@ -127,7 +128,7 @@ def _is_remainder(e: Call, number: Number | None) -> bool:
 
 def is_list(reader: Reader, e: Call) -> bool:
     """`unnest(ARRAY[a, b])` gives as many rows as stand in the text."""
-    if e.name[-1] != "unnest" or not _is_built_in(reader, e):
+    if e.name[-1] != "unnest" or not _is_built_in(reader, e, []):
         return False
     return all(isinstance(a, Operation) and a.operator == "array" and _of_scalars(a) for a in e.arguments)
 
@@ -172,8 +173,23 @@ def of_cast(reader: Reader, e: Cast, item: Item) -> tuple[bool, Number | None]:
     return item.fails or not (is_total or isinstance(e.operand, Literal | Parameter)), number
 
 
-def _is_built_in(reader: Reader, e: Call) -> bool:
-    return e.name[-2:-1] == ("pg_catalog",) or (len(e.name) == 1 and e.name[0] not in reader.catalog.overloaded)
+def _is_built_in(reader: Reader, e: Call, arguments: list[Item]) -> bool:
+    """A number means the built-in function, whatever an extension has of the same name for types of its own."""
+    if e.name[-2:-1] == ("pg_catalog",):
+        return True
+    if len(e.name) > 1 or e.name[0] in reader.catalog.overloaded:
+        return False
+    return e.name[0] not in reader.catalog.extended or all(item.number is not None for item in arguments)
+
+
+def _fails_in_extension(reader: Reader, e: Operation, operands: list[Item]) -> bool:
+    """`->` by a name is not cube's, and `@>` of other values than arrays not intarray's."""
+    if e.operator not in reader.catalog.failing_operators:
+        return False
+    if e.operator in dimensions.OF_ARRAYS:
+        return dimensions.any_array(operands)
+    key = e.operands[-1]
+    return not (e.operator == "->" and isinstance(key, Literal) and not (key.value or "").lstrip("-").isdecimal())
 
 
 def _plain_format(e: Expression) -> bool:
@@ -187,7 +203,7 @@ _IDENTIFIER: Final = re.compile(r"%(\d+\$)?-?\d*I")
 def of_operation(reader: Reader, e: Operation, operands: list[Item], made: Item) -> None:
     """Notes the operation's hazards, and in `made`, its value, what follows from them."""
     made.weight = _operation_weight(e, operands)
-    made.hollow = hollow_operation(e, operands)
+    made.hollow, made.array = hollow_operation(e, operands), dimensions.of_operation(e, operands)
     if e.operator in arithmetic.OPERATORS:
         is_total = _arithmetic(reader, e, operands, made)
     else:
@@ -217,7 +233,9 @@ def _operation_weight(e: Operation, operands: list[Item]) -> int:
 
 
 def _total_operation(reader: Reader, e: Operation, operands: list[Item]) -> bool:
-    if e.operator in reader.catalog.user_operators:
+    if e.operator in reader.catalog.user_operators or _fails_in_extension(reader, e, operands):
+        return False
+    if dimensions.operation_fails(e, operands):
         return False
     word = e.operator.removesuffix(" any").removesuffix(" all")
     if word in total.PATTERNS:

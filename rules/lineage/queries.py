@@ -301,7 +301,8 @@ def _growing(before: Item, item: Item) -> Item:
     """What grows from one round of a recursion to the next has no bound."""
     if item.weight <= before.weight:
         return item
-    grown = Item(item.name, item.sources, item.direct, item.type, item.row, item.mixed, hollow=item.hollow)
+    grown = Item(item.name, item.sources, item.direct, item.type, item.row, item.mixed, hollow=item.hollow,
+                 array=item.array)  # fmt: skip
     grown.weight, grown.fails = hazards.UNBOUND, item.fails
     return grown
 

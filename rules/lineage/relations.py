@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rules.catalog import Catalog, Relation
 from rules.facts import ColumnId, FunctionUse, TableUse
+from rules.lineage.dimensions import is_array
 from rules.lineage.numbers import of_type
 from rules.lineage.values import Item, Refused, index
 from rules.tree import Access
@@ -69,6 +70,7 @@ def _stored(catalog: Catalog, relation: Relation, only: bool) -> Shape:
             True,
             c.type,
             number=of_type(c.type, c.modifier),
+            array=is_array(catalog, c),
         )
         for c in relation.columns
     )

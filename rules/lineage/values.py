@@ -49,10 +49,11 @@ class Item:
     how many times larger than what is stored it may be (characters, digits), see `rules.lineage.hazards`. `hollow`:
     whether it is NULL tells more than which of its columns are NULL. `fails`: working it out may fail, or do something
     besides (nextval), see `rules.lineage.lazily`. `number`: what is known of its size. `tested`: it is made of
-    comparisons for equality and of nothing else, so that it tells no more than they do."""
+    comparisons for equality and of nothing else, so that it tells no more than they do. `array`: it may be an array."""
 
     __slots__ = (
-        "direct", "fails", "hollow", "listed", "mixed", "name", "number", "row", "sources", "tested", "type", "weight",
+        "array", "direct", "fails", "hollow", "listed", "mixed", "name", "number", "row", "sources", "tested", "type",
+        "weight",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +70,7 @@ class Item:
         fails: bool = False,
         number: Number | None = None,
         tested: bool = False,
+        array: bool = False,
     ) -> None:
         self.name = name
         self.mixed = mixed
@@ -78,6 +80,7 @@ class Item:
         self.fails = fails
         self.number = number
         self.tested = tested
+        self.array = array
         self.sources = sources
         self.direct = direct
         self.type = type
@@ -94,17 +97,18 @@ class Item:
         """What a set operation or a recursion may add to."""
         return (
             self.sources, self.direct, self.mixed, self.weight, self.hollow, self.fails, self.number, self.tested,
+            self.array,
         )  # fmt: skip
 
     def part(self, name: str | None) -> Item:
         """A field of it, where its fields are not told apart."""
         return Item(name or "?column?", self.sources, not self.sources, weight=self.weight, hollow=self.hollow,
-                    fails=self.fails)  # fmt: skip
+                    fails=self.fails, array=bool(self.sources))  # fmt: skip
 
     def _as(self, name: str, fails: bool) -> Item:
         return Item(
             name, self.sources, self.direct, self.type, self.row, self.mixed, self.listed, self.weight, self.hollow,
-            fails, self.number, self.tested,
+            fails, self.number, self.tested, self.array,
         )  # fmt: skip
 
 
@@ -138,10 +142,11 @@ def paired(left: Item, right: Item) -> Item:
     direct = left.direct and right.direct
     mixed = left.mixed or right.mixed or left.sources != right.sources
     number, tested = merged((left.number, right.number)), left.tested and right.tested
-    if (sources, direct, mixed, weight, hollow, fails, number, tested) == left.traits():
+    array = left.array or right.array
+    if (sources, direct, mixed, weight, hollow, fails, number, tested, array) == left.traits():
         return left
     of_type = left.type or right.type
-    return Item(left.name, sources, direct, of_type, None, mixed, False, weight, hollow, fails, number, tested)
+    return Item(left.name, sources, direct, of_type, None, mixed, False, weight, hollow, fails, number, tested, array)
 
 
 class Entry:

@@ -60,7 +60,7 @@ def _owned(item: Item, name: str, of_type: str | None, row: tuple[Item, ...] | N
     """The value as the view's own column too."""
     return Item(
         name, item.sources | own, item.direct, of_type, row, item.mixed, item.listed, item.weight, item.hollow,
-        item.fails, item.number, item.tested,
+        item.fails, item.number, item.tested, item.array,
     )  # fmt: skip
 
 

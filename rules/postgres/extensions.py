@@ -38,6 +38,22 @@ _DOING_MORE: Final = _words(
     connectby crosstab"""
 )
 
+#: Overloads of built-in functions that are as total as those: for the same reasons, on texts.
+_TOTAL: Final = {"citext": _words("max min regexp_match regexp_replace replace split_part strpos translate")}
+#: Of those, the ones that give NULL where the built-in function does not.
+HOLLOW: Final = _words("split_part")
+#: Operators that are total elsewhere: on arrays with NULLs, a coordinate that is not there, sketches of other sizes.
+_FAILING: Final = {"intarray": _words("&& @> <@"), "cube": _words("->"), "hll": _words("||"), "vector": _words("||")}
+
+
+def is_total(extension: str, name: str) -> bool:
+    return name in _TOTAL.get(extension, ())
+
+
+def may_fail(extension: str, symbol: str) -> bool:
+    """An operator of the extension that fails for some of its operands."""
+    return symbol in _FAILING.get(extension, ())
+
 
 def computes(extension: str, name: str, volatility: str) -> bool:
     """Does the extension's function only compute? `volatility` as pg_proc.provolatile: i, s or v."""
