@@ -135,7 +135,9 @@ def test_the_readme_quotes_the_demo_as_it_is() -> None:
     assert quoted
     assert {name: lines[int(number) - 1].strip() for name, number in quoted} == {n: f"- id: {n}" for n, _ in quoted}
     steps = [step for chapter in CHAPTERS for step in chapter.steps]
-    for number, title in re.findall(r"^ +(\d+)  (.+)  (?:allowed|masked|filtered|refused|limited)$", README, re.MULTILINE):
+    for number, title in re.findall(
+        r"^ +(\d+)  (.+)  (?:allowed|masked|filtered|refused|limited)$", README, re.MULTILINE
+    ):
         assert steps[int(number) - 1].title == title
     assert f"{len(steps)} statements" in README
     assert f"{len(steps)} questions" in README
