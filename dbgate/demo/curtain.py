@@ -67,7 +67,7 @@ def _invite(console: Console, gate: DemoGate) -> None:
     lines = (
         ("as the agent", f"psql '{gate.dsn()}'"),
         ("its rulebook", str(gate.directory / "rulebook.yaml")),
-        ("its audit", f"dbgate audit query --config {gate.settings} 'SELECT * FROM refusals'"),  # noqa: S608  shown, not run
+        ("its audit", f"dbgate audit query --config {gate.settings} 'SELECT rule, reason FROM refusals'"),  # noqa: S608  shown, not run
         ("its metrics", f"curl http://127.0.0.1:{gate.control_port}/metrics"),
         ("its log", str(gate.log)),
     )
