@@ -97,6 +97,22 @@ def test_a_row_too_many(limited: Gate, name: str, rows: int, extended: bool, tra
         assert heard(client.ask(query("SELECT id FROM big LIMIT 100"))) == "T" + "D" * 100 + "CZI"
 
 
+@pytest.mark.parametrize("options", ["", "(FORMAT csv, HEADER)", "(FORMAT text, HEADER)", "(FORMAT binary)"])
+@pytest.mark.parametrize("name", ["rows", "masked"])
+def test_copies_of_each_format(limited: Gate, name: str, options: str) -> None:
+    """A header line may count as a row; more than the limit never comes, and the session goes on."""
+    with gate_place(limited, name).raw() as client:
+        header = "HEADER" in options
+        for rows in (99, 100, 101, 150, 3000):
+            told = heard(client.ask(query(f"COPY (SELECT * FROM big LIMIT {rows}) TO STDOUT {options}")))
+            assert told.count("d") <= 100 + bool(options), rows
+            if rows < 100 or (rows == 100 and not header):
+                assert told.endswith("cCZI"), rows
+            if rows > 100:
+                assert told.endswith("dEZI"), rows
+            assert heard(client.ask(query("SELECT 1"))) == "TDCZI"
+
+
 def test_late_cancels_never_hit_the_next_statement(limited: Gate) -> None:
     """Results of every length, so that the cancel comes before, at and after the end; what follows always works."""
     with gate_place(limited, "rows").raw() as client:

@@ -31,6 +31,9 @@ SYNC: Final = ord("S")
 FLUSH: Final = frontend.Flush().encode()
 #: What the client's bytes may be waiting for when a result is cut: the wait goes on afterwards.
 WAITS: Final = frozenset({Phase.OPEN, Phase.AWAITS_END, Phase.AWAITS_QUIET, Phase.AWAITS_REPLIES, Phase.AWAITS_NAMES})
+COPY_DATA: Final = ord("d")
+#: the last message of a COPY in binary (reference page of COPY, "File Trailer"), which is no row
+BINARY_TRAILER: Final = frontend.CopyData(b"\xff\xff").encode()
 #: how often the room is measured again when other sessions of the job take of it meanwhile
 MOST_TRIES: Final = 8
 
@@ -132,6 +135,8 @@ def _cursor(decision: Decision | None) -> str | None:
 def pass_rows(state: State, splice: Splice, stream: Stream, meter: Meter, start: int, reached: int, rows: int) -> None:
     """Rows (or COPY data) that pass as they are, buffer[start:reached]; the last one may go on behind the buffer."""
     run, size = stream.run, reached - start
+    if stream.kind == COPY_DATA and splice.buffer.startswith(BINARY_TRAILER, reached - len(BINARY_TRAILER)):
+        rows -= 1
     if meter.may_pass(rows, size):
         run.rows += rows
         run.bytes += size
@@ -158,8 +163,12 @@ def masked_rows(state: State, splice: Splice, stream: Stream, meter: Meter, star
         run.bytes += splice.replace_rows(start, reached, made)
         run.masked_cells += cells
         return reached
-    one_row_each = walk(made, 0, len(made), UNBOUNDED, UNBOUNDED)[1] == rows
-    end, fitting = _fitting(meter, made, 0, len(made)) if one_row_each else (0, 0)
+    messages = walk(made, 0, len(made), UNBOUNDED, UNBOUNDED)[1]
+    if messages < rows:  # no telling which message has which rows
+        splice.replace(start, reached)
+        begin_cut(state, run, meter.broken(rows, len(made)))
+        return reached
+    end, fitting = _fitting(meter, made, 0, len(made))  # a COPY's header or trailer stands for a row here
     run.rows += fitting
     run.bytes += splice.replace_rows(start, reached, made[:end])
     if stream.copy is None:  # a COPY can be masked only once; what was masked of it and not sent counts

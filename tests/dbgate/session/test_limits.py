@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from dbgate.session.accounts import Share
 from dbgate.session.outcome import CancelStatement
+from dbgate.session.postgres.masking import RowPlan
 from protocols.postgres import backend, frontend
+from protocols.postgres.copy_stream import CopyRewriter
+from protocols.postgres.copy_text import TextOptions, TextRows
 from protocols.postgres.frontend import Bind, Close, Describe, Execute, Flush, Parse, Query, Sync, Target
 from rules.limits import Limits
 from tests.dbgate.session.limits import RESETS, FakeAccount, LimitServer, Wires, limits, seen, told
@@ -91,6 +94,39 @@ def test_copy_out_counts() -> None:
     ready = backend.ReadyForQuery(backend.TransactionStatus.IDLE).encode()
     wires.take(wires.session.upstream_sent(start + line * 3 + end + ready, 0))
     assert seen(wires.received) == "HddEZI"
+
+
+def test_the_trailer_of_a_binary_copy_is_no_row() -> None:
+    for count, expected in ((2, "HdddcCZI"), (3, "HddEZI")):
+        wires = Wires(limits("rows_per_statement: 2"))
+        wires.policy.copies_out = True
+        wires.sends(Query("COPY t"))
+        rows = frontend.CopyData(b"\0\1\0\0\0\1x").encode() * count + frontend.CopyData(b"\xff\xff").encode()
+        end = frontend.CopyDone().encode() + backend.CommandComplete(f"COPY {count}").encode()
+        ready = backend.ReadyForQuery(backend.TransactionStatus.IDLE).encode()
+        data = backend.CopyOutResponse(1, (1,)).encode() + rows + end + ready
+        wires.take(wires.session.upstream_sent(data, 0))
+        assert seen(wires.received) == expected
+
+
+@pytest.mark.parametrize("rows", [2, 3, 9])
+@pytest.mark.parametrize("joined", [False, True])
+def test_a_masked_copy_whose_messages_are_not_its_rows(rows: int, joined: bool) -> None:
+    """A header is a message without a row; a message may have several rows as well."""
+    wires = Wires(limits("rows_per_statement: 2"), unrestricted=False)
+    wires.sends(Query("SELECT 1"))
+    wires.take(wires.session.upstream_sent(backend.RowDescription((wires.server.fields("SELECT")[0],)).encode(), 0))
+    stream = wires.session._state.stream
+    assert stream is not None
+    each = [frontend.CopyData(b"x\n" * rows if joined else b"x\n").encode()] * (1 if joined else rows)
+    made = (b"" if joined else frontend.CopyData(b"header\n").encode()) + b"".join(each)
+    stream.plan = RowPlan(lambda buffer, start: (made, len(buffer), rows, rows))
+    stream.copy = CopyRewriter(TextRows(1, {}, TextOptions()), 1000)
+    before = len(wires.received)
+    wires.take(wires.session.upstream_sent(backend.DataRow((b"x",)).encode(), 0))
+    heard = wires.received[before:]
+    assert heard.count(b"x\n") == (2 if rows == 2 else 0 if joined else 1)
+    assert (wires.session._state.cut is None) == (rows == 2)
 
 
 def test_huge_rows_are_swallowed_in_pieces() -> None:
