@@ -7,6 +7,7 @@ it can, so what the text does not make certain is refused.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from rules.catalog import Catalog
@@ -41,11 +42,18 @@ def unmaskable_copy(facts: Facts, view: RoleView) -> Refusal | None:
     found = _objection(facts, view)
     if found is None:
         return None
-    rule = min(r.id for column in masked for r, _ in view.maskings(column))
     names = ", ".join(str(column) for column in masked)
     what, mend = found
-    detail = f'rule "{rule}" masks {names}, and the gate cannot mask COPY with {what}'
+    detail = f"{_masked_by(masked, view)}, and the gate cannot mask COPY with {what}"
     return Refusal(COPY_OUT, REFUSED, detail, f"{mend}, or COPY without {names}")
+
+
+def _masked_by(masked: Iterable[ColumnId], view: RoleView) -> str:
+    """Each rule with the columns that it masks."""
+    columns: dict[str, list[str]] = {}
+    for column in masked:
+        columns.setdefault(min(rule.id for rule, _ in view.maskings(column)), []).append(str(column))
+    return ", ".join(f'rule "{rule}" masks {" and ".join(found)}' for rule, found in columns.items())
 
 
 def _objection(facts: Facts, view: RoleView) -> tuple[str, str] | None:

@@ -151,6 +151,14 @@ def test_options_that_the_gate_does_not_know() -> None:
     assert hint.endswith("or COPY without public.customers.email")
 
 
+def test_each_rule_is_named_with_the_columns_that_it_masks() -> None:
+    detail, _ = refused("COPY customers (email, name, ssn) TO STDOUT (ENCODING 'LATIN1')")
+    assert detail.startswith(
+        'rule "mail" masks public.customers.email and public.customers.name, '
+        'rule "ssn" masks public.customers.ssn, and the gate cannot'
+    )
+
+
 @pytest.mark.parametrize("column", ["email", "ssn", "id"])
 @pytest.mark.parametrize("null", ["n/a", "900-11-1234", "\\\\", "\\n"])
 def test_a_null_string_that_a_value_can_look_like(column: str, null: str) -> None:
