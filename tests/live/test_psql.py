@@ -96,6 +96,23 @@ def test_scripts(name: str, direct: Place, allow_all: Place) -> None:
     assert found == wanted
 
 
+ISOLATION = {
+    "one by one": "BEGIN;\nSET search_path TO public;\nSET TRANSACTION ISOLATION LEVEL SERIALIZABLE;\n",
+    "local": "BEGIN;\nSET LOCAL search_path TO hr, public;\nSET TRANSACTION ISOLATION LEVEL SERIALIZABLE;\n",
+    "one text": "BEGIN\\; SET search_path TO public\\; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE;\n",
+    "reset": "BEGIN;\nRESET search_path;\nSET transaction_isolation = 'serializable';\n",
+}
+
+
+@pytest.mark.parametrize("name", ISOLATION)
+def test_isolation_after_a_search_path(name: str, direct: Place, wide: Place) -> None:
+    """The gate's own question must not be the transaction's first query. In `wide` columns are hidden, so it asks."""
+    script = ISOLATION[name] + "SHOW transaction_isolation;\nSELECT id FROM products WHERE id = 1;\nCOMMIT;\n"
+    wanted = psql(direct, script)
+    assert "serializable" in wanted
+    assert psql(wide, script) == wanted
+
+
 def test_bind(server: Postgres, direct: Place, allow_all: Place) -> None:
     script = "SELECT $1::int + $2::int AS sum \\bind 1 2 \\g\nSELECT 3 \\bind \\g\n"
     program = client_program("psql")

@@ -115,6 +115,7 @@ def take_world(state: State, asked: AskedPath) -> None:
     """The answer; without one (the question failed) it will be asked again."""
     state.phase = Phase.OPEN
     told = _told(state, asked)
+    state.unanswered = told is None
     if told is None:
         return
     if not asked.whole and TEMPORARY in told.path and TEMPORARY not in state.login.search_path:

@@ -25,10 +25,16 @@ IDLE: Final = ord("I")
 PATH_SETTINGS: Final = frozenset({"search_path", "role", "session_authorization", "all"})
 
 
+def is_nameless(decision: Decision) -> bool:
+    """Is it about the transaction, or settings, alone? What names mean makes no difference to it."""
+    settings = decision.kind == "session" and bool(decision.settings)
+    return decision.kind in ("transaction", "show") or (settings and not changes_world(decision))
+
+
 def is_stale(state: State, decision: Decision) -> bool:
-    """Was it made by a search path that an earlier message may have moved? Statements that end a transaction have no
-    names; and after a failed one, with nothing under way, the server refuses all others itself."""
-    if not state.path_dirty or not state.watched or decision.kind == "transaction":
+    """Was it made by a search path that an earlier message may have moved? After a failed transaction, with nothing
+    under way, the server refuses all but its end itself."""
+    if not state.path_dirty or not state.watched or is_nameless(decision):
         return False
     ledger = state.ledger
     return state.status != FAILED or ledger.open_batch or bool(ledger.entries)
@@ -74,7 +80,7 @@ def one_path_for_all(state: State, decisions: list[Decision]) -> list[Decision]:
     found: list[Decision] = []
     moved = False
     for decision in decisions:
-        moved_before = moved and decision.kind != "transaction"
+        moved_before = moved and not is_nameless(decision)
         found.append(refuse(decision, PATH_MOVED) if moved_before and decision.verdict is Verdict.ALLOW else decision)
         moved = moved or may_move(state, decision)
     return found

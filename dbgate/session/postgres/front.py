@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from dbgate.session.postgres.asking import NO_STATEMENT, ask_in_batch, end_batch, may_ask_in_batch, require_unreserved
+from dbgate.session.postgres.asking import NO_STATEMENT, end_batch, require_unreserved
+from dbgate.session.postgres.before_names import asks_first
 from dbgate.session.postgres.columns import ask_columns, ask_columns_in_batch
 from dbgate.session.postgres.deciding import decide, decide_one
 from dbgate.session.postgres.elsewhere import Waits, forget_answers
@@ -318,10 +319,6 @@ IN_COPY: Final = frozenset(b"dcfSHX")
 ENDS_SKIPPING: Final = frozenset(b"SX")
 
 
-#: What the server reads names in, at once or when it runs.
-HAS_NAMES: Final = frozenset(b"QPB")
-
-
 def handle(state: State, kind: int, splice: Splice, start: int, end: int) -> bool:
     """One message. Raises PeerError for one that the protocol does not have or that cannot come now."""
     handler = HANDLERS.get(kind)
@@ -335,8 +332,7 @@ def handle(state: State, kind: int, splice: Splice, start: int, end: int) -> boo
         raise PeerError(f"unexpected message type 0x{kind:02x} during COPY from stdin")
     if state.limiter is not None and waits_for_rows(state, state.limiter, kind, splice, start):
         return False
-    if state.path_dirty and kind in HAS_NAMES and may_ask_in_batch(state):
-        splice.insert(start, ask_in_batch(state))
+    if state.path_dirty and asks_first(state, kind, splice, start, end):
         return False
     try:
         handled = handler(state, splice, start, end)

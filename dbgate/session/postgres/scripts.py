@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Final
 
 from dbgate.session.postgres.elsewhere import Waits, decisions_of
-from dbgate.session.postgres.freshness import FAILED, WITHIN, may_move
+from dbgate.session.postgres.freshness import FAILED, WITHIN, is_nameless, may_move
 from dbgate.session.postgres.limiting import brings_rows
 from dbgate.session.postgres.splice import Splice
 from dbgate.session.postgres.state import Asked, AskedDescribe, AskedPath, Phase, Script, State
@@ -59,7 +59,7 @@ def script_of(state: State, text: bytes) -> Script | None:
     if ledger.open_batch or (state.path_dirty and state.status != FAILED):
         return None
     decisions = decisions_of(state, state.context, text)
-    moved = state.watched and any(may_move(state, decision) for decision in decisions[:-1])
+    moved = state.watched and moves_names(state, decisions)
     if (
         not (moved or (limited and must_be_held(decisions)))
         or len(decisions) > MOST
@@ -70,6 +70,12 @@ def script_of(state: State, text: bytes) -> Script | None:
         state.phase = Phase.AWAITS_QUIET
         raise Waits
     return Script(deque(messages_of(text, decisions)))
+
+
+def moves_names(state: State, decisions: tuple[Decision, ...]) -> bool:
+    """Is there a statement whose names mean something else after an earlier one?"""
+    first = next((n for n, decision in enumerate(decisions) if may_move(state, decision)), len(decisions))
+    return not all(map(is_nameless, decisions[first + 1 :]))
 
 
 def must_be_held(decisions: tuple[Decision, ...]) -> bool:
@@ -85,7 +91,7 @@ def is_alike(decision: Decision) -> bool:
         return False
     carries = decision.defines or decision.runs or decision.drops
     alike = decision.kind in LIKE_KINDS or decision.detail == "ANALYZE"
-    return alike and not carries and not decision.detail.startswith("DISCARD")
+    return alike and not carries and decision.detail != "DISCARD ALL"
 
 
 def messages_of(text: bytes, decisions: tuple[Decision, ...]) -> list[bytes]:

@@ -342,9 +342,10 @@ class PostgresSession:
         return self._state.script is not None or bool(len(self._client) and not self._client.incomplete)
 
     def _ask_path(self, to_client: bytes) -> Outcome:
-        """Where nothing can be asked now, the question waits for the next Query or Sync."""
+        """For a path that was set inside a transaction the question waits for names (`before_names`); where nothing can
+        be asked now, for the next Query or Sync."""
         state = self._state
-        if may_ask(state):
+        if may_ask(state) and (state.status == back.IDLE or state.world_dirty):
             return state.outcome(to_client, ask_path(state))
         state.phase = Phase.OPEN
         return self._resume(to_client)

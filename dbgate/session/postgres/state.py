@@ -211,7 +211,8 @@ class State:
     not, nothing is asked, described or rebuilt on its behalf. `hidden`: the open transaction (or what is outstanding)
     touched data that the role may not see whole, so the server's texts are rebuilt. `path_dirty`: the search path may
     have changed; `path_moved`: it did so inside the open transaction, whose end may change it back.
-    `path_provisional`: it was asked for within a batch, whose failure may change it back. `retried`: the
+    `path_provisional`: it was asked for within a batch, whose failure may change it back. `unanswered`: that
+    question has just failed. `retried`: the
     catalog was just read again for the statement at hand. `farewell`: the server has sent a FATAL error.
     `style`: how the server prints dates and intervals.
     `may_wait`: a client's message is at hand, not a reply. `awaited`: the question that another process has; `answers`:
@@ -239,6 +240,7 @@ class State:
     path_dirty: bool = False
     path_moved: bool = False
     path_provisional: bool = False
+    unanswered: bool = False
     retried: bool = False
     events: list[Event] = field(default_factory=list)
     wishes: list[Wish] = field(default_factory=list)

@@ -172,3 +172,25 @@ def test_a_role_with_nothing_to_hide_is_never_asked_about() -> None:
     session = new_session(FakePolicy(unrestricted=True))
     sent = one("SELECT f()") + one("SELECT 1") + SYNC + query("SELECT f()")
     assert session.client_sent(sent, 0).to_upstream == sent
+
+
+def test_inside_a_transaction_the_question_waits_for_the_first_names() -> None:
+    """The server refuses an isolation level after any query, the gate's own too."""
+    session, server = new_session(), ModelServer()
+    exchange(session, server, query("BEGIN") + query("SET search_path"))
+    exchange(session, server, query("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"))
+    assert not any("current_schemas" in sql for sql in server.ran)
+    exchange(session, server, query("SELECT 1"))
+    assert "current_schemas" in server.ran[-2]
+    assert server.ran[-1] == "SELECT 1"
+
+
+@pytest.mark.parametrize("last", [query("SELECT 1"), frontend.Parse("", "SELECT 1").encode() + RUN + SYNC])
+def test_what_is_about_the_transaction_alone_goes_before_the_question(last: bytes) -> None:
+    """In one buffer, and in the extended protocol."""
+    session, server = new_session(), ModelServer()
+    transaction = frontend.Parse("", "SET TRANSACTION").encode() + RUN + SYNC
+    exchange(session, server, query("BEGIN") + MOVE + RUN_MOVE + SYNC + transaction + last)
+    ran = [sql if "current_schemas" not in sql else "?" for sql in server.ran]
+    assert ran[-3:] == ["SET TRANSACTION", "?", "SELECT 1"]
+    assert session.idle is False
