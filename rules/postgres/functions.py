@@ -34,7 +34,8 @@ _NAMES: Final[dict[FunctionRisk, str]] = {
         pg_get_process_memory_contexts pg_get_replication_slots pg_get_shmem_allocations
         pg_get_shmem_allocations_numa pg_import_system_collations pg_isolation_test_session_is_blocked
         pg_log_backend_memory_contexts pg_log_standby_snapshot pg_mcv_list_items pg_nextoid pg_prepared_xact
-        pg_show_replication_origin_status pg_stat_get_activity pg_stat_get_replication_slot pg_stat_get_subscription
+        pg_show_replication_origin_status pg_stat_get_activity pg_stat_get_blocks_fetched pg_stat_get_blocks_hit
+        pg_stat_get_replication_slot pg_stat_get_subscription pg_stat_get_tuples_fetched pg_stat_get_tuples_returned
         pg_stat_get_wal_receiver pg_stat_get_wal_senders pg_stop_making_pinned_objects pg_sync_replication_slots
         pg_wal_replay_pause pg_wal_replay_resume pg_xlog_replay_pause pg_xlog_replay_resume pg_wal_summary_contents
         pg_available_wal_summaries pg_get_wal_summarizer_state fmgr_c_validator fmgr_internal_validator
@@ -62,6 +63,9 @@ _FAMILIES: Final[tuple[tuple[str, FunctionRisk], ...]] = (
     ("pg_replication_", FunctionRisk.ADMIN),
     ("pg_restore_", FunctionRisk.ADMIN),
     ("pg_stat_get_backend_", FunctionRisk.ADMIN),
+    ("pg_stat_get_xact_blocks_", FunctionRisk.ADMIN),
+    ("pg_stat_get_xact_numscans", FunctionRisk.ADMIN),
+    ("pg_stat_get_xact_tuples_", FunctionRisk.ADMIN),
     ("pg_stat_reset", FunctionRisk.ADMIN),
 )
 

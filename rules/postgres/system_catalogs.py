@@ -2,7 +2,8 @@
 
 Not on the lists, and so refused: what shows samples of the data (pg_statistic, pg_stats, pg_largeobject), secrets
 (pg_authid, pg_user_mapping, pg_subscription, foreign server options, pg_hba_file_rules), other sessions and their
-query texts (pg_stat_activity, pg_stat_ssl, pg_prepared_xacts) and the server's own works (replication, memory, files).
+query texts (pg_stat_activity, pg_stat_ssl, pg_prepared_xacts), how many rows a statement of the open transaction has
+looked at, hidden ones too (pg_stat_xact_user_tables), and the server's own works (replication, memory, files).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ pg_stat_all_indexes pg_stat_all_tables pg_stat_archiver pg_stat_bgwriter pg_stat
 pg_stat_database_conflicts pg_stat_io pg_stat_progress_analyze pg_stat_progress_basebackup pg_stat_progress_cluster
 pg_stat_progress_copy pg_stat_progress_create_index pg_stat_progress_vacuum pg_stat_slru pg_stat_sys_indexes
 pg_stat_sys_tables pg_stat_user_functions pg_stat_user_indexes pg_stat_user_tables pg_stat_wal
-pg_stat_xact_all_tables pg_stat_xact_sys_tables pg_stat_xact_user_functions pg_stat_xact_user_tables
+pg_stat_xact_user_functions
 pg_statio_all_indexes pg_statio_all_sequences pg_statio_all_tables pg_statio_sys_indexes pg_statio_sys_sequences
 pg_statio_sys_tables pg_statio_user_indexes pg_statio_user_sequences pg_statio_user_tables
 """

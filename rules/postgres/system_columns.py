@@ -283,13 +283,7 @@ n_ins_since_vacuum last_vacuum last_autovacuum last_analyze last_autoanalyze vac
 analyze_count autoanalyze_count total_vacuum_time total_autovacuum_time total_analyze_time total_autoanalyze_time;
 pg_catalog pg_stat_wal v wal_records wal_fpi wal_bytes wal_buffers_full stats_reset wal_write wal_sync wal_write_time
 wal_sync_time;
-pg_catalog pg_stat_xact_all_tables v relid schemaname relname seq_scan seq_tup_read idx_scan idx_tup_fetch n_tup_ins
-n_tup_upd n_tup_del n_tup_hot_upd n_tup_newpage_upd;
-pg_catalog pg_stat_xact_sys_tables v relid schemaname relname seq_scan seq_tup_read idx_scan idx_tup_fetch n_tup_ins
-n_tup_upd n_tup_del n_tup_hot_upd n_tup_newpage_upd;
 pg_catalog pg_stat_xact_user_functions v funcid schemaname funcname calls total_time self_time;
-pg_catalog pg_stat_xact_user_tables v relid schemaname relname seq_scan seq_tup_read idx_scan idx_tup_fetch n_tup_ins
-n_tup_upd n_tup_del n_tup_hot_upd n_tup_newpage_upd;
 pg_catalog pg_statio_all_indexes v relid indexrelid schemaname relname indexrelname idx_blks_read idx_blks_hit;
 pg_catalog pg_statio_all_sequences v relid schemaname relname blks_read blks_hit;
 pg_catalog pg_statio_all_tables v relid schemaname relname heap_blks_read heap_blks_hit idx_blks_read idx_blks_hit

@@ -25,6 +25,10 @@ from rules.postgres.pure_functions import PURE, ROWS
         (FunctionRisk.ADMIN, "pg_terminate_backend pg_cancel_backend pg_reload_conf pg_switch_wal pg_promote"),
         (
             FunctionRisk.ADMIN,
+            "pg_stat_get_tuples_fetched pg_stat_get_xact_tuples_returned pg_stat_get_xact_numscans",
+        ),
+        (
+            FunctionRisk.ADMIN,
             "pg_logical_emit_message pg_create_restore_point pg_drop_replication_slot",
         ),
         (
