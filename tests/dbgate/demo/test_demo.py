@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,13 +39,12 @@ def processes_that_mention(word: str) -> list[str]:
 
 
 @pytest.fixture
-def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A temporary folder that the embedded server's own user may enter."""
-    folder = tmp_path_factory.mktemp("demo")
-    for parent in (folder, *folder.parents):
-        if parent.stat().st_uid == os.geteuid() and parent != Path("/"):
-            parent.chmod(parent.stat().st_mode | 0o055)
-    return folder
+def temporary() -> Iterator[Path]:
+    """A temporary folder that the embedded server's own user may enter. pytest's own would not do: each run of pytest
+    closes the folder above them to all others again, under the feet of those that run at the same time."""
+    with tempfile.TemporaryDirectory(prefix="dbgate-test-demo-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 def test_once_goes_as_scripted_and_leaves_nothing_behind(temporary: Path) -> None:
@@ -74,7 +75,7 @@ def test_it_stays_open_until_it_is_told_to_end(temporary: Path, word: signal.Sig
         printed.append(line)
         if "its log" in line:
             break
-    assert demo.poll() is None
+    assert demo.poll() is None, "".join(printed)
     demo.send_signal(word)
     rest, _ = demo.communicate(timeout=30)
     assert demo.returncode == 0, "".join([*printed, rest])
