@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from rules.denying import REFUSED
 from rules.decision import Refusal
+from rules.denying import REFUSED
 from rules.facts import Facts
 from rules.roles import RoleView
 from rules.touching import read_columns
