@@ -12,7 +12,20 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final
 
 from rules.facts import Facts, FunctionRisk, FunctionUse
-from rules.tree import Call, Cast, Literal, Output, Parameter, Select, Setting, Statement, Unparsable
+from rules.tree import (
+    Call,
+    Cast,
+    Column,
+    Literal,
+    Operation,
+    Output,
+    Parameter,
+    Relation,
+    Select,
+    Setting,
+    Statement,
+    Unparsable,
+)
 
 NAME: Final = "set_config"
 BUILT_IN: Final = FunctionUse("pg_catalog", NAME, FunctionRisk.SESSION)
@@ -35,7 +48,8 @@ def with_set_config(statement: Statement, facts: Facts) -> Facts:
     if BUILT_IN not in facts.functions or facts.problem is not None:
         return facts
     found = list(calls(statement))
-    settings = [setting_of(call) for call in found]
+    names = _names_by_where(statement)
+    settings = [setting_of(call, names.get(id(call))) for call in found]
     certain = {id(call) for call in _certain_calls(statement)}
     untracked = [c for c, s in zip(found, settings, strict=True) if s and s.name in TRACKED and id(c) not in certain]
     if not found:
@@ -75,11 +89,37 @@ def _certain_calls(statement: Statement) -> Iterator[Call]:
     yield from (o.expression for o in body.outputs if isinstance(o, Output) and isinstance(o.expression, Call))
 
 
-def setting_of(call: Call) -> Setting | None:
-    """None when an argument is no constant."""
+def _names_by_where(statement: Statement) -> dict[int, str]:
+    """Of the calls in `SELECT set_config(name, ...) FROM pg_settings WHERE name = '...'`, as pg_dump sends it for what
+    not every server has: the name."""
+    body = statement.body
+    if not isinstance(body, Select) or len(body.sources) != 1:
+        return {}
+    source, where = body.sources[0], body.where
+    if not isinstance(source, Relation) or source.name not in _SETTINGS or source.column_aliases:
+        return {}
+    if body != Select(outputs=body.outputs, sources=body.sources, where=where) or not isinstance(where, Operation):
+        return {}
+    tested = where.operands if where.operator == "=" and not where.qualifier else ()
+    if len(tested) != 2 or not _is_name(tested[0]) or (name := _constant(tested[1])) is None:
+        return {}
+    outputs = (o.expression for o in body.outputs)
+    return {id(e): name for e in outputs if isinstance(e, Call) and e.arguments and _is_name(e.arguments[0])}
+
+
+_SETTINGS: Final = (("pg_settings",), ("pg_catalog", "pg_settings"))
+
+
+def _is_name(node: Any) -> bool:
+    return isinstance(node, Column) and node.path == ("name",)
+
+
+def setting_of(call: Call, known: str | None = None) -> Setting | None:
+    """None when an argument is no constant. `known`: the name, where the argument is not the constant itself."""
     if len(call.arguments) != 3 or call.conditions or call.partitions:
         return None
     name, value, local = map(_constant, call.arguments)
+    name = known if name is None else name
     if value is None and name is not None and name.lower() not in TRACKED:
         value = _parameter(call.arguments[1])
     if name is None or value is None or local is None or local.lower() not in _BOOLEANS:

@@ -3,7 +3,8 @@
 Pinned ones change how the server reads SQL text: the gate reads with one grammar, so they keep their value for
 everyone. Harmless ones are what drivers, ORMs and tools send (psycopg, asyncpg, JDBC, Django, SQLAlchemy, Rails,
 pg_dump, DBeaver) and what tunes plans or prints. Whatever is neither is for unrestricted roles only, since it may
-feed row security (`app.tenant`), change who one is, or hide tracks. PostgreSQL manual, chapter 20.
+feed row security (`app.tenant`), change who one is, or hide tracks. `row_security = off`, which pg_dump sends, shows no
+row more: the server then refuses what a policy would filter. PostgreSQL manual, chapter 20.
 """
 
 from __future__ import annotations
@@ -39,7 +40,6 @@ PINNED: Final[dict[str, tuple[Callable[[str], bool], str]]] = {
 #: name -> the same, for restricted roles only. Floats that the server has rounded already would be masked by `round`
 #: to another multiple: what stands near the middle between two could be told by setting the digits one by one.
 FIXED: Final[dict[str, tuple[Callable[[str], bool], str]]] = {
-    "row_security": (_is_on, "on"),
     "extra_float_digits": (_is_not_negative, "0 or more"),
 }
 
@@ -69,7 +69,7 @@ HARMLESS: Final = frozenset(
     default_statistics_target recursive_worktable_factor synchronize_seqscans
     gin_fuzzy_search_limit gin_pending_list_limit seed
     vacuum_cost_delay vacuum_cost_limit vacuum_cost_page_hit vacuum_cost_page_miss vacuum_cost_page_dirty
-    restrict_nonsystem_relation_kind commit_siblings
+    restrict_nonsystem_relation_kind commit_siblings row_security
     """.split()  # noqa: SIM905
 )
 HARMLESS_PREFIXES: Final = ("enable_", "geqo", "jit")

@@ -30,6 +30,10 @@ def asked(request: pytest.FixtureRequest) -> PolicyContext:
             (Setting("search_path", ("$user", "public"), True),),
         ),
         ("SELECT set_config('lock_timeout'::text, '1s', 'f') FROM customers", (Setting("lock_timeout", ("1s",)),)),
+        (
+            "SELECT set_config(name, 'view, foreign-table', false) FROM pg_settings WHERE name = 'lock_timeout'",
+            (Setting("lock_timeout", ("view, foreign-table",)),),
+        ),
         ("SELECT set_config('jit', $1, false)", (Setting("jit", ("$1",)),)),
         ("SELECT set_config('TimeZone', $2::text, true)", (Setting("timezone", ("$2",), True),)),
     ],
@@ -48,6 +52,7 @@ def test_constants_are_settings(asked: PolicyContext, sql: str, settings: tuple[
         "SELECT set_config('client_encoding', $1, false)",
         "SELECT set_config('standard_conforming_strings', $1, false)",
         "SELECT set_config('role', $1, false)",
+        "SELECT set_config(name, 'latin1', false) FROM pg_settings WHERE name = 'client_encoding'",
         "SELECT set_config('client_encoding', 'latin1', false), set_config('j' || 'it', 'off', false)",
     ],
 )
@@ -60,6 +65,12 @@ def test_what_nobody_may_set(asked: PolicyContext, sql: str) -> None:
 @pytest.mark.parametrize(
     "sql",
     [
+        "SELECT set_config(name, 'off', false) FROM pg_settings WHERE name <> 'jit'",
+        "SELECT set_config(name, 'off', false) FROM pg_settings WHERE name = 'jit' OR name = 'role'",
+        "SELECT set_config(setting, 'off', false) FROM pg_settings WHERE name = 'jit'",
+        "SELECT set_config(name, 'hr', false) FROM pg_settings WHERE name = 'search_path'",
+        "SELECT set_config(name, 'off', false) FROM customers WHERE name = 'jit'",
+        "SELECT set_config(name, 'off', false) FROM pg_settings AS s (a, name) WHERE name = 'jit'",
         "SELECT set_config('ro' || 'le', 'postgres', false)",
         "SELECT set_config(name, 'x', false) FROM customers",
         "SELECT set_config('search_path', 'hr', false) WHERE false",

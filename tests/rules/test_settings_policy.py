@@ -13,7 +13,7 @@ SENT = [
     ("bytea_output", "hex"), ("statement_timeout", "0"), ("lock_timeout", "0"), ("jit", "off"),
     ("idle_in_transaction_session_timeout", "0"), ("search_path", "public"),
     ("default_transaction_isolation", "serializable"),
-    ("transaction_read_only", "on"), ("row_security", "on"), ("geqo_threshold", "4"),
+    ("transaction_read_only", "on"), ("row_security", "off"), ("geqo_threshold", "4"),
     ("synchronize_seqscans", "off"), ("xmloption", "content"), ("check_function_bodies", "false"),
     ("default_transaction_deferrable", "on"), ("synchronous_commit", "off"),
     ("restrict_nonsystem_relation_kind", "view, foreign-table"), ("role", "none"),
@@ -51,7 +51,7 @@ def test_grammar_and_identity_are_pinned_for_everyone(name: str, value: str) -> 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("app.tenant", "7"), ("row_security", "off"), ("log_statement", "none"), ("local_preload_libraries", "x"),
+    [("app.tenant", "7"), ("log_statement", "none"), ("local_preload_libraries", "x"),
      ("jit_provider", "x"), ("debug_print_plan", "on"), ("password_encryption", "md5"),
      ("transform_null_equals", "on"), ("extra_float_digits", "-5"), ("extra_float_digits", "1_0")],
 )  # fmt: skip
