@@ -140,13 +140,18 @@ class Catalog:
 
     @cached_property
     def functions_by_name(self) -> dict[str, tuple[Function, ...]]:
-        """User-defined functions (any schema but pg_catalog and information_schema) by bare name."""
+        """Functions that did not come with the server, whatever their schema, by bare name."""
         return _group(self.functions)
 
     @cached_property
     def overloaded(self) -> frozenset[str]:
         """The bare names by which a call can reach a user's code, known extensions' left aside."""
         return frozenset(f.name for f in self.functions if not f.computes)
+
+    @cached_property
+    def added(self) -> frozenset[str]:
+        """The bare names of functions that somebody has added to pg_catalog."""
+        return frozenset(f.name for f in self.functions if f.schema == "pg_catalog")
 
     @cached_property
     def extended(self) -> frozenset[str]:

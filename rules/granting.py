@@ -137,8 +137,12 @@ def _ungranted_kind(facts: Facts, view: RoleView) -> Refusal | None:
         return None
     words = facts.detail or facts.kind.upper().replace("_", " ")
     kinds = sorted({kind for _, allow in view.allows for kind in allow.statements if kind != "unknown"})
+    told = f'no rule allows {words} ("{facts.kind}") for role "{view.role}"'
     hint = f"this role may use: {_few(kinds)}" if kinds else "no rule allows this role anything"
-    return Refusal(DEFAULT, REFUSED, f'no rule allows {words} ("{facts.kind}") for role "{view.role}"', hint)
+    if facts.kind in kinds:
+        told += ", whose rules list tables: it concerns none of them"
+        hint = f"ask a database administrator for a rule that allows {facts.kind} without listing tables"
+    return Refusal(DEFAULT, REFUSED, told, hint)
 
 
 def _ungranted_table(facts: Facts, view: RoleView) -> Refusal | None:
@@ -212,8 +216,15 @@ def _function_refusal(function: FunctionUse, view: RoleView, at: int) -> Refusal
     if function.risk is FunctionRisk.UNKNOWN:
         hint = did_you_mean(name, view.catalog.functions_by_name) or "check the name, or qualify it with its schema"
         return Refusal(FUNCTION, f"function {name}(...) does not exist", detail, hint, "42883", at + 1)
+    return Refusal(FUNCTION, REFUSED, detail, _function_mend(function, name, view))
+
+
+def _function_mend(function: FunctionUse, name: str, view: RoleView) -> str:
+    """A risky built-in function must be named by the rule that lends it, so that `*` is no help here."""
+    if function.risk is not FunctionRisk.USER:
+        return f"do without it, or ask a database administrator for a rule that names it: functions: [{name}]"
     lent = _few(sorted({p.text for _, a in view.allows for p in a.functions}))
-    return Refusal(FUNCTION, REFUSED, detail, f"this role may call: {lent}" if lent else "do without it")
+    return f"this role may call: {lent}" if lent else "do without it"
 
 
 def _few(words: list[str]) -> str:

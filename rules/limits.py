@@ -36,7 +36,6 @@ JOB_FIGURES: Final = (Figure.ROWS_PER_JOB, Figure.BYTES_PER_JOB, Figure.SENSITIV
 COUNTED: Final = {
     Figure.ROWS_PER_STATEMENT: "rows",
     Figure.BYTES_PER_STATEMENT: "bytes",
-    Figure.STATEMENT_TIME: "ms",
     Figure.STATEMENTS_PER_MINUTE: "statements",
     Figure.ROWS_PER_JOB: "rows",
     Figure.BYTES_PER_JOB: "bytes",
@@ -65,8 +64,8 @@ class Bound:
     @property
     def shown(self) -> str:
         """`rows_per_job: 1000 a day`."""
-        unit = " ms" if self.figure is Figure.STATEMENT_TIME else ""
-        return f"{self.figure.value}: {self.amount}{unit}" + (f" per {show_window(self.window)}" if self.window else "")
+        amount = show_time(self.amount) if self.figure is Figure.STATEMENT_TIME else str(self.amount)
+        return f"{self.figure.value}: {amount}" + (f" per {show_window(self.window)}" if self.window else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +133,22 @@ _UNITS: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 def show_window(seconds: int) -> str:
     """`hour`, `day`, `90m`."""
-    if seconds in WINDOWS:
-        return WINDOWS[seconds]
+    return WINDOWS.get(seconds) or _in_units(seconds)
+
+
+def show_time(milliseconds: int) -> str:
+    """`30s`, `90m`, `250ms`."""
+    return f"{milliseconds}ms" if milliseconds % 1000 else _in_units(milliseconds // 1000)
+
+
+def _in_units(seconds: int) -> str:
     size, unit = next((size, unit) for size, unit in _UNITS if seconds % size == 0)
     return f"{seconds // size}{unit}"
+
+
+def _counted(figure: Figure, number: int) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number} {COUNTED[figure].removesuffix('s') if number == 1 else COUNTED[figure]}"
 
 
 def _detail(bound: Bound, told: str) -> str:
@@ -155,7 +166,7 @@ _MENDS: Final = {
 
 def too_big(bound: Bound, sent: int) -> Refusal:
     """The end of a result that is larger than one statement's may be. `sent`: what the client has got of it."""
-    told = f"the result has more, and {sent} {COUNTED[bound.figure]} of it were sent"
+    told = f"the result has more, and {_counted(bound.figure, sent)} of it went to the client"
     hint = bound.rule.instead or _MENDS[bound.figure].format(amount=bound.amount)
     return Refusal(bound.rule.id, ENDED, _detail(bound, told), hint, TOO_BIG)
 
@@ -179,7 +190,7 @@ def used_up(bound: Bound, used: int, resets: str, *, began: bool) -> Refusal:
     left = max(bound.amount - used, 0)
     told = f"{used} of {bound.amount} {COUNTED[bound.figure]} are used and {left} left; the budget resets at {resets}"
     hint = bound.rule.instead or (
-        f"ask for at most {left} {COUNTED[bound.figure]}, or go on after {resets}" if left else f"go on after {resets}"
+        f"ask for at most {_counted(bound.figure, left)}, or go on after {resets}" if left else f"go on after {resets}"
     )
     message = ENDED if began else REFUSED
     return Refusal(bound.rule.id, message, _detail(bound, told), hint, USED_UP)

@@ -35,6 +35,10 @@ ROLLBACK: Final = "ROLLBACK"
 
 _USER_SCHEMA: Final = "n.nspname NOT IN ('pg_catalog', 'information_schema')"
 
+#: FirstNormalObjectId: what has a lower OID came with the server. A superuser may add to pg_catalog as well, and only
+#: the OID tells such a function or operator from a built-in one of the same name.
+_FIRST_OWN: Final = 16384
+
 #: Relations of other sessions' temporary schemas cannot be named by anyone else.
 _VISIBLE: Final = "n.nspname <> 'pg_toast' AND NOT pg_catalog.pg_is_other_temp_schema(n.oid)"
 
@@ -86,30 +90,33 @@ SELECT p.oid, n.nspname, p.proname, p.prokind, p.proargtypes, p.prorettype, p.pr
 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   JOIN pg_catalog.pg_type rt ON rt.oid = p.prorettype
   <extension of pg_proc p>
-WHERE <user schema> OR p.proargmodes IS NOT NULL OR rt.typrelid <> 0""",
+WHERE p.oid >= <first own> OR p.proargmodes IS NOT NULL OR rt.typrelid <> 0""",
     "results": """
 SELECT p.oid, a.name
 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace,
   ROWS FROM (pg_catalog.unnest(p.proargnames), pg_catalog.unnest(p.proargmodes))
     WITH ORDINALITY AS a(name, mode, position)
-WHERE a.mode IN ('o', 'b', 't') AND (<user schema> OR p.proargmodes IS NOT NULL)
+WHERE a.mode IN ('o', 'b', 't') AND (p.oid >= <first own> OR p.proargmodes IS NOT NULL)
 ORDER BY p.oid, a.position""",
     "operators": """
 SELECT o.oprname, p.proname, p.provolatile, x.extname
 FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
   LEFT JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode
   <extension of pg_operator o>
-WHERE <user schema>""",
+WHERE o.oid >= <first own>""",
     "casts": """
 SELECT c.castsource, c.casttarget, p.proname, p.provolatile, x.extname
 FROM pg_catalog.pg_cast c JOIN pg_catalog.pg_proc p ON p.oid = c.castfunc
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   <extension of pg_cast c>
-WHERE <user schema>""",
+WHERE c.oid >= <first own>""",
 }
 
 QUERIES: Final[dict[str, str]] = {
-    name: _EXTENSION_OF.sub(_EXTENSION, text).replace("<user schema>", _USER_SCHEMA).replace("<visible>", _VISIBLE)
+    name: _EXTENSION_OF.sub(_EXTENSION, text)
+    .replace("<user schema>", _USER_SCHEMA)
+    .replace("<first own>", str(_FIRST_OWN))
+    .replace("<visible>", _VISIBLE)
     for name, text in _TEXTS.items()
 }
 """Name -> SQL text; `build` takes the rows of each under the same name."""
@@ -199,18 +206,21 @@ def _build(rows: Mapping[str, list[Row]], version: str) -> Steps[Catalog]:
     return Catalog(
         version=version,
         relations=relations,
-        functions=tuple(f for f in functions if f.schema not in _SYSTEM),
+        functions=tuple(f for f in functions if f.oid >= _FIRST_OWN),
         types=types,
         schemas=frozenset(_text(r[0]) for r in rows["schemas"]),
         user_operators=frozenset(_text(symbol) for symbol, *code in rows["operators"] if not _computes(*code)),
         failing_operators=frozenset(_text(o[0]) for o in rows["operators"] if may_fail(_text(o[3]), _text(o[0]))),
         user_casts=frozenset((_number(a), _number(b)) for a, b, *code in rows["casts"] if not _computes(*code)),
         server_version=_number(server_version),
-        built_in_functions=_by_name(f for f in functions if f.schema == "pg_catalog" and f.result_columns),
+        built_in_functions=_by_name(filter(_is_built_in, functions)),
     )
 
 
-_SYSTEM: Final = frozenset({"pg_catalog", "information_schema"})
+def _is_built_in(function: Function) -> bool:
+    """One whose result columns must be known."""
+    return function.oid < _FIRST_OWN and function.schema == "pg_catalog" and bool(function.result_columns)
+
 
 #: rows of one slice: some 5 ms of work
 _SLICE: Final = 500

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from protocols.errors import PeerError
-from protocols.postgres.copy_stream import COPY_DATA, FieldMasker, Made, Maskers, field_maskers, wrong_width
-from protocols.postgres.frames import HEADER, HEADER_SIZE
+from protocols.postgres.copy_stream import FieldMasker, Made, Maskers, field_maskers, masked_lines, wrong_width
 
 _END_MARK: Final = b"\\."
 
@@ -75,29 +74,9 @@ class CsvRows:
         return _quoted(value, options) if forced or self._special.search(value) else value
 
     def fast(self, buffer: bytes, position: int) -> Made:
-        masks, null, delimiter = self._masks, self._options.null, self._options.delimiter
-        unpack, pack, size, whole_row = HEADER.unpack_from, HEADER.pack, len(buffer), self._whole_row
-        out: list[bytes] = []
-        rows = cells = 0
-        last = -1 if self._header else size - HEADER_SIZE
-        while position <= last:
-            kind, length = unpack(buffer, position)
-            end = position + 1 + length
-            if kind != COPY_DATA or end > size or length < 5:
-                break
-            fields = whole_row(buffer[position + HEADER_SIZE : end])
-            if fields is None:
-                break
-            for column, mask in masks:
-                field = fields[column]
-                if field != null:
-                    fields[column] = mask(field)
-                    cells += 1
-            line = delimiter.join(fields)
-            out += (pack(COPY_DATA, len(line) + 5), line, b"\n")
-            rows += 1
-            position = end
-        return b"".join(out), position, rows, cells
+        if self._header:
+            return b"", position, 0, 0
+        return masked_lines(buffer, position, self._whole_row, self._masks, self._options.delimiter, self._options.null)
 
     def _whole_row(self, line: bytes) -> list[bytes] | None:
         """The fields when this is one row with its newline, else None."""

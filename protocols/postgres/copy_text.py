@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from protocols.errors import PeerError
-from protocols.postgres.copy_stream import COPY_DATA, Made, Maskers, field_maskers, wrong_width
-from protocols.postgres.frames import HEADER, HEADER_SIZE
+from protocols.postgres.copy_stream import Made, Maskers, field_maskers, masked_lines, wrong_width
 
 BACKSLASH: Final = b"\\"
-NEWLINE: Final = ord("\n")
 _LETTERS: Final = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 _WRITTEN: Final = {plain: BACKSLASH + letter for letter, plain in _LETTERS.items()}
 _ESCAPE: Final = re.compile(rb"\\(x[0-9A-Fa-f]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
@@ -81,31 +79,16 @@ class TextRows:
         return self._null if value is None else self._special.sub(_write_escape, value)
 
     def fast(self, buffer: bytes, position: int) -> Made:
-        masks, null, delimiter, width = self._masks, self._null, self._delimiter, self._width
-        escaped = BACKSLASH + delimiter
-        unpack, pack, size = HEADER.unpack_from, HEADER.pack, len(buffer)
-        out: list[bytes] = []
-        rows = cells = 0
-        last = -1 if self._header else size - HEADER_SIZE
-        while position <= last:
-            kind, length = unpack(buffer, position)
-            end = position + 1 + length
-            if kind != COPY_DATA or end > size or length < 5 or buffer[end - 1] != NEWLINE:
-                break
-            line = buffer[position + HEADER_SIZE : end - 1]
-            fields = line.split(delimiter) if escaped not in line else split_fields(line, delimiter)
-            if len(fields) != width or b"\n" in line:
-                break
-            for column, mask in masks:
-                field = fields[column]
-                if field != null:
-                    fields[column] = mask(field)
-                    cells += 1
-            line = delimiter.join(fields)
-            out += (pack(COPY_DATA, len(line) + 5), line, b"\n")
-            rows += 1
-            position = end
-        return b"".join(out), position, rows, cells
+        if self._header:
+            return b"", position, 0, 0
+        return masked_lines(buffer, position, self._whole_row, self._masks, self._delimiter, self._null)
+
+    def _whole_row(self, line: bytes) -> list[bytes] | None:
+        """The fields when this is one row with its newline, else None."""
+        if line.find(b"\n") != len(line) - 1:
+            return None
+        fields = split_fields(line[:-1], self._delimiter)
+        return fields if len(fields) == self._width else None
 
     def rows(self, data: bytes) -> Made:
         lines = data.split(b"\n")

@@ -43,7 +43,7 @@ def is_built_in(reader: Reader, name: tuple[str, ...], bare: str) -> bool:
     """The call can mean only the built-in function `bare`."""
     if name[-1] != bare or (len(name) > 1 and name[-2] != BUILT_IN):
         return False
-    return len(name) > 1 or bare not in reader.catalog.overloaded
+    return bare not in (reader.catalog.added if len(name) > 1 else reader.catalog.overloaded)
 
 
 def exists(reader: Reader, bare: str) -> bool:

@@ -176,7 +176,7 @@ def of_cast(reader: Reader, e: Cast, item: Item) -> tuple[bool, Number | None]:
 def _is_built_in(reader: Reader, e: Call, arguments: list[Item]) -> bool:
     """A number means the built-in function, whatever an extension has of the same name for types of its own."""
     if e.name[-2:-1] == ("pg_catalog",):
-        return True
+        return e.name[-1] not in reader.catalog.added
     if len(e.name) > 1 or e.name[0] in reader.catalog.overloaded:
         return False
     return e.name[0] not in reader.catalog.extended or all(item.number is not None for item in arguments)

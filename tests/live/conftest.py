@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,8 +11,9 @@ import pytest
 
 from tests.live import worlds
 from tests.live.gate import CLIENT_PASSWORD, Gate, Upstream
+from tests.live.needed import needed_server
 from tests.live.places import Place
-from tests.live.servers import PASSWORD, NoServerError, Postgres, start_postgres
+from tests.live.servers import PASSWORD, Postgres
 
 GateMaker: TypeAlias = Callable[..., Gate]
 
@@ -30,18 +30,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def server() -> Iterator[Postgres]:
     """The real PostgreSQL. Without one the test is skipped, in CI it fails."""
-    try:
-        context = start_postgres()
-        started = context.__enter__()
-    except NoServerError as trouble:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(trouble))
-        pytest.skip(str(trouble))
-    try:
+    with needed_server() as started:
         worlds.create_template(started)
         yield started
-    finally:
-        context.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="module")

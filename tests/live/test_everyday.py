@@ -13,7 +13,7 @@ from tests.live.gate import Gate, Upstream
 from tests.live.places import Place
 from tests.live.raw import Raw
 from tests.live.servers import PASSWORD, Postgres
-from tests.live.test_leaks import MODES, WORLDS, attempts, hear_once, leaks
+from tests.live.test_leaks import MODES, attempts, hear_once, leaks
 
 EVERYDAY = attempts("everyday.yaml")
 #: columns that no rule hides, by the names under which the statements return them
@@ -22,13 +22,8 @@ OPEN = frozenset({"id", "country", "department", "name", "active"})
 
 @pytest.fixture(scope="module")
 def databases(server: Postgres) -> Iterator[dict[str, str]]:
-    names = {world: f"everyday_{world}" for world in WORLDS}
-    for world, name in names.items():
-        server.drop_database(name)
-        worlds.create_world(server, name, world)
-    yield names
-    for name in names.values():
-        server.drop_database(name)
+    with worlds.both_worlds(server, "everyday") as names:
+        yield names
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +34,7 @@ def gate(make_gate: GateMaker, databases: dict[str, str]) -> Gate:
 @pytest.fixture(scope="module")
 def sessions(gate: Gate) -> Iterator[dict[str, Raw]]:
     """One session in each world, through the gate."""
-    found = {world: gate_place(gate, f"shop_{world}").raw() for world in WORLDS}
+    found = {world: gate_place(gate, f"shop_{world}").raw() for world in worlds.WORLDS}
     yield found
     for client in found.values():
         client.close()

@@ -3,7 +3,6 @@ are. Statements of several parts, of sessions and of time are other tests' matte
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,10 @@ import psycopg
 import pytest
 from ruamel.yaml import YAML
 
-from dbgate.catalog.postgres import Row, read_catalog
 from rules.book import load
 from rules.policy import Policy, PolicyContext
-from tests.live.servers import NoServerError, start_postgres
-from tests.live.test_filter_worlds import outcome, rows
+from tests.live.needed import live_catalog, needed_server
+from tests.live.test_filter_worlds import outcome
 from tests.live.worlds import create_template, create_world
 
 pytestmark = pytest.mark.live
@@ -51,33 +49,25 @@ def parted(line: str) -> tuple[str, list[bytes | None] | None]:
 
 @pytest.fixture(scope="module")
 def databases() -> Iterator[tuple[psycopg.Connection[Any], psycopg.Connection[Any]]]:
-    try:
-        with start_postgres() as server:
-            create_template(server)
-            for name in ("whole", "visible"):
-                create_world(server, name)
-            with server.connect("whole") as whole, server.connect("visible") as visible:
-                visible.execute("SET session_replication_role = replica")
-                for table, where in FILTERS.items():
-                    visible.execute(f"DELETE FROM {table} WHERE ({where}) IS NOT true".encode())
-                visible.execute("RESET session_replication_role")
-                yield whole, visible
-    except NoServerError as trouble:
-        pytest.skip(str(trouble))
+    with needed_server() as server:
+        create_template(server)
+        for name in ("whole", "visible"):
+            create_world(server, name)
+        with server.connect("whole") as whole, server.connect("visible") as visible:
+            visible.execute("SET session_replication_role = replica")
+            for table, where in FILTERS.items():
+                visible.execute(f"DELETE FROM {table} WHERE ({where}) IS NOT true".encode())
+            visible.execute("RESET session_replication_role")
+            yield whole, visible
 
 
 @pytest.fixture(scope="module")
 def context(databases: tuple[psycopg.Connection[Any], psycopg.Connection[Any]]) -> PolicyContext:
-    async def query(sql: str) -> list[Row]:
-        found = databases[0].pgconn.exec_(sql.encode())
-        assert not found.error_message, found.error_message
-        return rows(found)
-
     filters = "\n".join(f'  - {{id: {t}, filter: {{table: public.{t}, where: "{w}"}}}}' for t, w in FILTERS.items())
     text = f'version: 1\nrules:\n  - {{id: all, allow: {{statements: ["*"], functions: ["*"]}}}}\n{filters}\n'
     loaded = load({"rules.yaml": text})
     assert loaded.rulebook is not None, loaded.problems
-    catalog = asyncio.run(read_catalog(query))
+    catalog = live_catalog(databases[0])
     return Policy(loaded.rulebook, catalog).context("agent", "whole", "agent", ("public",))
 
 

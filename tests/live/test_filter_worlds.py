@@ -3,7 +3,6 @@ gives on one that holds only the visible rows."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,12 +10,12 @@ import psycopg
 import pytest
 from psycopg import pq
 
-from dbgate.catalog.postgres import Row, read_catalog
+from dbgate.catalog.postgres import Row
 from rules.book import check, load
 from rules.policy import Policy, PolicyContext
 from tests.live.filter_attacks import attacks
 from tests.live.filter_world import HIDE, ROWS, RULES, SCHEMA, Maker
-from tests.live.servers import NoServerError, start_postgres
+from tests.live.needed import live_catalog, needed_server, text_rows
 
 pytestmark = pytest.mark.live
 
@@ -27,37 +26,24 @@ TABLES = ("customers", "orders", "animals", "events", "products", "empty_log")
 @pytest.fixture(scope="module")
 def databases() -> Iterator[tuple[psycopg.Connection[Any], psycopg.Connection[Any]]]:
     """The whole database, and the one that holds only what may be seen."""
-    try:
-        with start_postgres() as server:
-            for name in ("whole", "visible"):
-                server.run(f"CREATE DATABASE {name}")
-            with server.connect("whole") as whole, server.connect("visible") as visible:
-                for connection in (whole, visible):
-                    connection.execute(SCHEMA)  # type: ignore[arg-type]
-                    connection.execute(ROWS)  # type: ignore[arg-type]
-                visible.execute(HIDE)  # type: ignore[arg-type]
-                yield whole, visible
-    except NoServerError as trouble:
-        pytest.skip(str(trouble))
+    with needed_server() as server:
+        for name in ("whole", "visible"):
+            server.run(f"CREATE DATABASE {name}")
+        with server.connect("whole") as whole, server.connect("visible") as visible:
+            for connection in (whole, visible):
+                connection.execute(SCHEMA)  # type: ignore[arg-type]
+                connection.execute(ROWS)  # type: ignore[arg-type]
+            visible.execute(HIDE)  # type: ignore[arg-type]
+            yield whole, visible
 
 
 @pytest.fixture(scope="module")
 def context(databases: tuple[psycopg.Connection[Any], psycopg.Connection[Any]]) -> PolicyContext:
-    async def query(sql: str) -> list[Row]:
-        found = databases[0].pgconn.exec_(sql.encode())
-        assert not found.error_message, found.error_message
-        return rows(found)
-
-    catalog = asyncio.run(read_catalog(query))
+    catalog = live_catalog(databases[0])
     loaded = load({"rules.yaml": RULES})
     assert loaded.rulebook is not None, loaded.problems
     assert not check(loaded.rulebook, catalog)
     return Policy(loaded.rulebook, catalog).context("agent", "whole", "agent", ("public",))
-
-
-def rows(result: pq.abc.PGresult) -> list[Row]:
-    cells = ([result.get_value(row, i) for i in range(result.nfields)] for row in range(result.ntuples))
-    return [tuple(None if c is None else c.decode() for c in row) for row in cells]
 
 
 def outcome(
@@ -79,9 +65,9 @@ def outcome(
     connection.pgconn.exec_(b"ROLLBACK")
     return (
         failed,
-        [] if failed else sorted([*rows(result), *copied], key=repr),
+        [] if failed else sorted([*text_rows(result), *copied], key=repr),
         b"" if failed else result.command_status,
-        None if after is None else rows(after),
+        None if after is None else text_rows(after),
     )
 
 
@@ -146,7 +132,7 @@ def test_writes_reach_the_visible_rows(databases: Any, context: PolicyContext, t
 def _hidden_rows_stay(whole: psycopg.Connection[Any], context: PolicyContext, sql: str, hidden: bytes) -> None:
     (decision,) = context.decide(sql.encode())
     if decision.rewrite is not None:
-        before = rows(whole.pgconn.exec_(hidden))
+        before = text_rows(whole.pgconn.exec_(hidden))
         after = outcome(whole, decision.rewrite.apply(sql.encode()), hidden)[-1]
         assert after in (None, before), sql
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
 
-from dbgate.catalog.postgres import Row, read_catalog
 from rules.book import load
 from rules.decision import ROW_CHECK_FAILED
 from rules.policy import Policy, PolicyContext
-from tests.live.servers import NoServerError, start_postgres
+from tests.live.needed import live_catalog, needed_server
 
 pytestmark = pytest.mark.live
 
@@ -58,24 +56,15 @@ VALUES = {
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[psycopg.Connection[Any]]:
-    try:
-        with start_postgres() as server:
-            server.run("CREATE DATABASE checks")
-            with server.connect("checks") as opened:
-                opened.execute(SCHEMA)  # type: ignore[arg-type]
-                yield opened
-    except NoServerError as trouble:
-        pytest.skip(str(trouble))
+    with needed_server() as server:
+        server.run("CREATE DATABASE checks")
+        with server.connect("checks") as opened:
+            opened.execute(SCHEMA)  # type: ignore[arg-type]
+            yield opened
 
 
 def context(connection: psycopg.Connection[Any], where: str) -> PolicyContext:
-    async def query(sql: str) -> list[Row]:
-        found = connection.pgconn.exec_(sql.encode())
-        assert not found.error_message, found.error_message
-        cells = ([found.get_value(row, i) for i in range(found.nfields)] for row in range(found.ntuples))
-        return [tuple(None if c is None else c.decode() for c in row) for row in cells]
-
-    catalog = asyncio.run(read_catalog(query))
+    catalog = live_catalog(connection)
     rules = f"""
 version: 1
 rules:

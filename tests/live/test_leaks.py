@@ -21,7 +21,6 @@ from tests.live.gate import Gate, Upstream
 from tests.live.places import Place
 from tests.live.servers import PASSWORD, Postgres
 
-WORLDS = ("a", "b")
 BOOKS = ("shop", "wide")
 
 
@@ -49,13 +48,8 @@ MODES = {"simple": None, "text": (), "binary": (1,)}
 
 @pytest.fixture(scope="module")
 def two_worlds(server: Postgres) -> Iterator[dict[str, str]]:
-    names = {world: f"leak_{world}" for world in WORLDS}
-    for world, name in names.items():
-        server.drop_database(name)
-        worlds.create_world(server, name, world)
-    yield names
-    for name in names.values():
-        server.drop_database(name)
+    with worlds.both_worlds(server, "leak") as names:
+        yield names
 
 
 @pytest.fixture(scope="module")
@@ -140,9 +134,9 @@ def test_attempt_would_leak_without_the_gate(name: str, unguarded: dict[str, Pla
 @pytest.mark.parametrize("book", BOOKS)
 @pytest.mark.parametrize("name", EVASIONS)
 def test_evasion(name: str, book: str, gate: Gate) -> None:
-    heard = {world: hear(gate_place(gate, f"{book}_{world}"), EVASIONS[name]) for world in WORLDS}
+    heard = {world: hear(gate_place(gate, f"{book}_{world}"), EVASIONS[name]) for world in worlds.WORLDS}
     for mode in MODES:
-        for world in WORLDS:
+        for world in worlds.WORLDS:
             assert not leaks(heard[world][mode], world), (mode, EVASIONS[name].steps)
         assert heard["a"][mode] == heard["b"][mode], (mode, EVASIONS[name].steps)
 

@@ -18,12 +18,11 @@ import pytest
 from psycopg import pq, sql
 from ruamel.yaml import YAML
 
-from dbgate.catalog.postgres import Row, read_catalog
 from rules.book import check, load
 from rules.catalog import Catalog
-from tests.dbgate.catalog.conftest import text_row
 from tests.live.conftest import GateMaker, gate_place
 from tests.live.gate import Gate, Upstream
+from tests.live.needed import live_catalog
 from tests.live.places import Place
 from tests.live.servers import PASSWORD, Postgres
 from tests.live.test_pg8000 import open_native
@@ -385,12 +384,7 @@ def test_redacted_intervals_in_every_style(style: str, gate: Gate, world: Postgr
 @pytest.fixture(scope="module")
 def catalog(world: Postgres) -> Catalog:
     with world.connect(DATABASE) as connection:
-
-        async def query(text: str) -> list[Row]:
-            result = connection.pgconn.exec_(text.encode())
-            return [text_row(result, row) for row in range(result.ntuples)]
-
-        return asyncio.run(read_catalog(query))
+        return live_catalog(connection)
 
 
 @pytest.mark.parametrize("mask", MASKS)

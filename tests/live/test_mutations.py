@@ -22,12 +22,13 @@ from rules.book import load
 from rules.decision import Decision, Verdict
 from rules.policy import Policy, PolicyContext
 from rules.postgres.ddl import catalog_from_ddl
+from tests.live import worlds
 from tests.live.conftest import GateMaker, gate_place
 from tests.live.gate import Gate, Upstream
 from tests.live.mutating import MUTATIONS, Keeps, Mutation, Steps, is_query, mutants
 from tests.live.places import Place
 from tests.live.servers import PASSWORD, Postgres
-from tests.live.test_leaks import BOOKS, EVASIONS, WORLDS, Attempt, hear, leaks, two_worlds
+from tests.live.test_leaks import BOOKS, EVASIONS, Attempt, hear, leaks, two_worlds
 
 __all__ = ["two_worlds"]  # the fixture
 
@@ -138,9 +139,13 @@ def run(gate: Gate, server: Postgres, databases: dict[str, str], most: int) -> t
             continue
         tried += 1
         for book in BOOKS:
-            heard = {w: hear(gate_place(gate, f"{book}_{w}"), attempt) for w in WORLDS}
+            heard = {w: hear(gate_place(gate, f"{book}_{w}"), attempt) for w in worlds.WORLDS}
             for mode in heard["a"]:
-                assert not [found for w in WORLDS for found in leaks(heard[w][mode], w)], (name, book, attempt.steps)
+                assert not [found for w in worlds.WORLDS for found in leaks(heard[w][mode], w)], (
+                    name,
+                    book,
+                    attempt.steps,
+                )
                 assert heard["a"][mode] == heard["b"][mode], (name, book, attempt.steps)
     return tried, skipped
 

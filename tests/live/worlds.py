@@ -7,9 +7,11 @@ Lengths, NULLs and the last four characters (which keep_last leaves in clear) ar
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import hashlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from psycopg import sql
 from tests.live.servers import Postgres
 
 TEMPLATE = "live_shop_template"
+WORLDS = ("a", "b")
 SCHEMA = Path(__file__).with_name("shop.sql")
 CUSTOMERS, EMPLOYEES, PRODUCTS, ORDERS = 20, 8, 12, 30
 COUNTRIES = ("US", "DE", "FR", "JP")
@@ -161,6 +164,18 @@ def create_world(server: Postgres, name: str, world: str = "a") -> None:
         connection.execute("SELECT setval('orders_id_seq', 1000), setval('notes_id_seq', 1000)")
         connection.execute("REFRESH MATERIALIZED VIEW customer_copy")
         connection.execute("ANALYZE")
+
+
+@contextlib.contextmanager
+def both_worlds(server: Postgres, prefix: str) -> Iterator[dict[str, str]]:
+    """World -> the name of a database with it."""
+    names = {world: f"{prefix}_{world}" for world in WORLDS}
+    for world, name in names.items():
+        server.drop_database(name)
+        create_world(server, name, world)
+    yield names
+    for name in names.values():
+        server.drop_database(name)
 
 
 def _fill(connection: psycopg.Connection[Any], table: str, rows: list[Row]) -> None:

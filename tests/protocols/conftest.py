@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from tests.live.servers import NoServerError, Postgres, start_postgres
+from tests.live.needed import needed_server
+from tests.live.servers import Postgres
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Postgres]:
     """The server for this run. Without one the test is skipped, in CI it fails."""
-    context = start_postgres()
-    try:
-        started = context.__enter__()
-    except NoServerError as trouble:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(trouble))
-        pytest.skip(str(trouble))
-    try:
+    with needed_server() as started:
         yield started
-    finally:
-        context.__exit__(None, None, None)

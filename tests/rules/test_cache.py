@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import gc
-import sys
-from enum import Enum
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.decisions import reached
 from rules.cache import LONGEST_ADMITTED, Cache, Memory, weight
 from rules.decision import Decision, Refusal, Verdict
 from rules.policy import Policy
@@ -30,20 +28,6 @@ TEXTS = [
     "DECLARE c CURSOR FOR SELECT email FROM contacts",
     "-- nothing",
 ]
-
-
-def reached(value: Any) -> int:
-    """Bytes of everything that hangs on a value and does not live anyway."""
-    seen: set[int] = set()
-    waiting, total = [value], 0
-    while waiting:
-        each = waiting.pop()
-        if id(each) in seen or isinstance(each, type | Enum):
-            continue
-        seen.add(id(each))
-        total += sys.getsizeof(each)
-        waiting += gc.get_referents(each)
-    return total
 
 
 @pytest.mark.parametrize("text", TEXTS)

@@ -14,8 +14,8 @@ from rules.catalog import Catalog
 from rules.facts import OutputColumn
 from rules.lineage import facts
 from rules.postgres import read
-from tests.dbgate.catalog.conftest import text_row
 from tests.dbgate.catalog.random_queries import Maker
+from tests.live.needed import text_rows
 
 pytestmark = pytest.mark.live
 
@@ -55,7 +55,7 @@ def _checked(connection: psycopg.Connection[Any], catalog: Catalog, sql: str) ->
     assert found.outputs is not None
     names = [(result.fname(i) or b"").decode() for i in range(result.nfields)]
     assert [o.name for o in found.outputs] == names
-    rows = [text_row(result, i) for i in range(result.ntuples)]
+    rows = text_rows(result)
     for position, output in enumerate(found.outputs):
         _origins(catalog, result, position, output)
         _canaries(rows, position, output)

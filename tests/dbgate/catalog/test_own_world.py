@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,12 +9,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from dbgate.catalog.postgres import Row, read_catalog
 from dbgate.session.postgres.world import WORLD, Told, read_world
 from rules.catalog import Catalog, Relation
 from rules.lineage.relations import shape
 from rules.own_world import own_catalog
-from tests.dbgate.catalog.conftest import text_row
+from tests.live.needed import live_catalog
 
 CREATED = """
 CREATE TYPE w_mood AS ENUM ('sad', 'glad');
@@ -35,13 +33,7 @@ OIDS = 16384
 
 def shared(connection: psycopg.Connection[Any]) -> Catalog:
     with psycopg.connect(connection.info.dsn, password=connection.info.password, autocommit=True) as other:
-
-        async def query(sql: str) -> list[Row]:
-            result = other.pgconn.exec_(sql.encode())
-            assert not result.error_message, result.error_message
-            return [text_row(result, i) for i in range(result.ntuples)]
-
-        return asyncio.run(read_catalog(query))
+        return live_catalog(other)
 
 
 def told(connection: psycopg.Connection[Any], catalog: Catalog) -> Told:

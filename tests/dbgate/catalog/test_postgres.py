@@ -26,7 +26,7 @@ from rules.lineage import facts
 from rules.lineage.relations import Shape
 from rules.lineage.views import view_shape
 from rules.postgres import read
-from tests.dbgate.catalog.conftest import text_row
+from tests.live.needed import live_catalog, query_over
 
 EMPTY: dict[str, list[Row]] = {name: [] for name in QUERIES} | {"server": [("150002", "shop")]}
 
@@ -71,11 +71,11 @@ def test_build() -> None:
             "types": [("23", "pg_catalog", "int4", "b", "N", "0", "integer"), ("90", "hr", "m", "e", "E", "0", "hr.m")],
             "labels": [("90", "good"), ("90", "bad")],
             "functions": [
-                ("5", "hr", "f", "f", "23 23", "25", "f", "0", "v", None),
+                ("16405", "hr", "f", "f", "23 23", "25", "f", "0", "v", None),
                 ("6", "pg_catalog", "j", "f", "", "25", "t", "0", "i", None),
-                ("7", "public", "replace", "f", "90 90", "25", "f", "0", "i", "citext"),
+                ("16407", "public", "replace", "f", "90 90", "25", "f", "0", "i", "citext"),
             ],
-            "results": [("5", ""), ("5", ""), ("6", "value")],
+            "results": [("16405", ""), ("16405", ""), ("6", "value")],
             "operators": [("===", "eqq", "i", None), ("=", "citext_eq", "i", "citext"), ("?", "own", "i", "mine")],
             "casts": [("90", "25", "own", "i", None), ("90", "24", "citext", "i", "citext")],
         },
@@ -151,11 +151,6 @@ def test_live_names_are_qualified(connection: psycopg.Connection[Any], catalog: 
 
 @pytest.mark.live
 def test_live_extensions_that_compute_are_no_users_code(connection: psycopg.Connection[Any]) -> None:
-    async def query(sql: str) -> list[Row]:
-        result = connection.pgconn.exec_(sql.encode())
-        assert not result.error_message, result.error_message
-        return [text_row(result, i) for i in range(result.ntuples)]
-
     wanted = {"citext", "hstore", "pg_trgm", "pgcrypto", "intarray", "ltree", "uuid-ossp"}
     have = {name for (name,) in connection.execute("SELECT name FROM pg_available_extensions")} & wanted
     if not have:
@@ -166,10 +161,17 @@ def test_live_extensions_that_compute_are_no_users_code(connection: psycopg.Conn
             connection.execute(f'CREATE EXTENSION "{name}" SCHEMA extras')
         connection.execute("CREATE FUNCTION extras.replace(int, int, int) RETURNS int LANGUAGE sql AS 'SELECT 1'")
         connection.execute("CREATE OPERATOR extras.=== (FUNCTION = int4eq, LEFTARG = int, RIGHTARG = int)")
-        found = asyncio.run(read_catalog(query))
+        found = live_catalog(connection)
     finally:
         connection.execute("DROP SCHEMA extras CASCADE")
     assert found.user_operators == {"==="}
+    connection.execute("CREATE FUNCTION pg_catalog.lower(int) RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    try:
+        added = live_catalog(connection)
+    finally:
+        connection.execute("DROP FUNCTION pg_catalog.lower(int)")
+    assert added.added == {"lower"}
+    assert found.added == frozenset()
     doing_more = {"set_limit", "show_trgm_limit", "pgp_armor_headers"}
     assert {f.name for f in found.functions if f.schema == "extras" and not f.computes} <= {"replace"} | doing_more
     assert "replace" in found.overloaded
@@ -179,20 +181,16 @@ def test_live_extensions_that_compute_are_no_users_code(connection: psycopg.Conn
 
 @pytest.mark.live
 def test_live_versions(connection: psycopg.Connection[Any], catalog: Catalog) -> None:
-    async def query(sql: str) -> list[Row]:
-        result = connection.pgconn.exec_(sql.encode())
-        return [text_row(result, i) for i in range(result.ntuples)]
-
-    assert asyncio.run(read_catalog(query)).version == catalog.version
-    assert asyncio.run(read_catalog(query, catalog)) is catalog
+    assert live_catalog(connection).version == catalog.version
+    assert live_catalog(connection, catalog) is catalog
     connection.execute("CREATE TEMP TABLE fresh (a int DEFAULT 1, s serial, b int GENERATED ALWAYS AS (a + s) STORED)")
-    changed = asyncio.run(read_catalog(query))
+    changed = live_catalog(connection)
     connection.execute("DROP TABLE fresh")
     assert changed.version != catalog.version
     (fresh,) = [r for r in changed.relations if r.name == "fresh"]
     assert fresh.schema.startswith("pg_temp_")
     assert [c.generated_from for c in fresh.columns] == [(), (), (1, 2)]
-    assert asyncio.run(default_search_path(query)) == ("public",)
+    assert asyncio.run(default_search_path(query_over(connection))) == ("public",)
 
 
 @pytest.mark.live

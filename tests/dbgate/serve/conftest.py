@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +9,8 @@ import pytest
 
 from tests.live import worlds
 from tests.live.gate import Gate, Upstream
-from tests.live.servers import NoServerError, Postgres, start_postgres
+from tests.live.needed import needed_server
+from tests.live.servers import Postgres
 
 MakeGate = Callable[..., Gate]
 DATABASE = "serve_tests"
@@ -24,19 +24,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="package")
 def server() -> Iterator[Postgres]:
-    try:
-        context = start_postgres()
-        started = context.__enter__()
-    except NoServerError as trouble:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(trouble))
-        pytest.skip(str(trouble))
-    try:
+    with needed_server() as started:
         worlds.create_template(started)
         worlds.create_world(started, DATABASE)
         yield started
-    finally:
-        context.__exit__(None, None, None)
 
 
 @pytest.fixture

@@ -216,3 +216,18 @@ def seen(data: bytes) -> str:
     for kind, start, _ in split(data, 0, 1 << 30)[0]:
         letters.append(chr(kind) + (chr(data[start + HEADER_SIZE]) if kind == ord("Z") else ""))
     return "".join(letters)
+
+
+def converse(wires: Wires, data: bytes, schedule: list[tuple[int, int, int, bool]]) -> None:
+    """Sends the data piece by piece: bytes of the client, moved up, moved down, and whether a cancel comes."""
+    for forward, up, down, cancel in schedule:
+        piece, data = data[:forward], data[forward:]
+        if piece:
+            wires.take(wires.session.client_sent(piece, 0))
+        if cancel:
+            wires.cancel()
+        wires.move_up(up)
+        wires.move_down(down)
+    if data:
+        wires.take(wires.session.client_sent(data, 0))
+    wires.drain()

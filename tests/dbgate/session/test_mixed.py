@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from protocols.postgres import frontend
 from protocols.postgres.frontend import Bind, Close, Describe, Execute, Flush, Parse, Query, Sync, Target
-from tests.dbgate.session.limits import Wires, limits, seen
+from tests.dbgate.session.limits import Wires, converse, limits, seen
 from tests.dbgate.session.model_server import SECRET
 
 NAMES = st.sampled_from(["", "a", "b"])
@@ -84,20 +84,6 @@ def forget(wires: Wires) -> None:
     wires.events.clear()
     wires.account.used.clear()
     wires.account.counted.clear()
-
-
-def converse(wires: Wires, data: bytes, schedule: list[tuple[int, int, int, bool]]) -> None:
-    for forward, up, down, cancel in schedule:
-        piece, data = data[:forward], data[forward:]
-        if piece:
-            wires.take(wires.session.client_sent(piece, 0))
-        if cancel:
-            wires.cancel()
-        wires.move_up(up)
-        wires.move_down(down)
-    if data:
-        wires.take(wires.session.client_sent(data, 0))
-    wires.drain()
 
 
 def assert_one_answer_each(wires: Wires, messages: list[frontend.FrontendMessage]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rules.catalog import Catalog, Function
-from rules.facts import Use
+from rules.facts import FunctionRisk, Use
 from rules.lineage import facts
 from rules.postgres import read
 from rules.postgres.ddl import catalog_from_ddl
@@ -117,3 +117,15 @@ def test_a_part_that_an_extension_does_not_find_is_null() -> None:
     assert not plain[0].hollow
     assert extended
     assert extended[0].hollow
+
+
+@pytest.mark.parametrize("call", ["lower(s)", "pg_catalog.lower(s)"])
+def test_a_function_that_somebody_added_to_pg_catalog_is_a_users_code(call: str) -> None:
+    """Only its OID tells it from the built-in one of the same name."""
+    added = replace(CATALOG, functions=(Function(30000, "pg_catalog", "lower"),))
+    found = read(f"SELECT {call} FROM t")
+    assert not isinstance(found, Unparsable)
+    risks = {f.risk for f in facts(found[0], added, ("public",)).functions}
+    assert risks == {FunctionRisk.PURE, FunctionRisk.USER}
+    assert computes(call, added)
+    assert not computes(call)
