@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbgate.session.postgres.rewriting import original_position, parameter_types, rewrite_of, rewrite_of_piece
+from dbgate.session.postgres.steady import is_plain
 from rules.decision import Decision, Edit, Rewrite, Verdict
 
 TEXT = "SELECT ü FROM t WHERE x"
@@ -73,3 +74,8 @@ def test_the_splices_of_a_statement_among_several() -> None:
 )
 def test_declared_types_give_way_to_casts_in_the_text(text: bytes, kept: tuple[int, ...]) -> None:
     assert parameter_types(text, (25, 23)) == kept
+
+
+def test_a_spliced_statement_never_goes_as_the_client_sent_it() -> None:
+    assert is_plain(Decision(Verdict.ALLOW, "select"))
+    assert not is_plain(Decision(Verdict.ALLOW, "select", rewrite=Rewrite(EDITS)))
