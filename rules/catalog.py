@@ -97,6 +97,7 @@ class Catalog:
     failing_operators: frozenset[str] = frozenset()  # symbols that fail for some operands of an extension's types
     user_casts: frozenset[tuple[int, int]] = frozenset()  # (source OID, target OID) of casts by user functions
     server_version: int = 170000
+    foreign_servers: bool = True  # whether there are any, as far as is known
     built_in_functions: Mapping[str, tuple[Function, ...]] = field(default_factory=dict)
     temp_schema: str = ""
 

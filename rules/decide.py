@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Final
 
 from rules.book.model import Allow, Deny, Limiting, RowFilter, Rule
+from rules.closed_columns import closed_columns
 from rules.copying import copy_out, unmaskable_copy
-from rules.counters import telling_counters
 from rules.decision import Decision, Refusal, Verdict
 from rules.denying import REFUSED, deny_match, deny_refusal
 from rules.facts import Facts, FunctionRisk, TableId
@@ -220,7 +220,7 @@ LAWS: Final[tuple[Law, ...]] = (
     _unknown_relation,
     ungranted,
     revealing_plan,
-    telling_counters,
+    closed_columns,
 )
 
 

@@ -28,8 +28,14 @@ Query: TypeAlias = Callable[[str], Awaitable[list[Row]]]
 
 BEGIN: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 SETTINGS: Final = "SET LOCAL search_path = ''"
-#: A session may hold a lock on what it has changed and wait for this reading itself: better no catalog than a deadlock.
-LOCK_TIMEOUT: Final = "SET LOCAL lock_timeout = '2s'"
+#: pg_get_viewdef locks what a view names until the transaction ends. A session that changes several of these may wait
+#: for this reading while it is waited for: the reading gives way long before the server looks for a deadlock
+#: (deadlock_timeout, 1 s), lets go of everything and begins again.
+LOCK_TIMEOUT: Final = "SET LOCAL lock_timeout = '50ms'"
+LOCK_NOT_AVAILABLE: Final = "55P03"
+#: seconds between two tries, and how many there are
+_PATIENCE: Final = 0.1
+_TRIES: Final = 20
 COMMIT: Final = "COMMIT"
 ROLLBACK: Final = "ROLLBACK"
 
@@ -50,7 +56,9 @@ _EXTENSION: Final = r"""LEFT JOIN pg_catalog.pg_depend d
   LEFT JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid"""
 
 _TEXTS: Final[dict[str, str]] = {
-    "server": "SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.current_database()",
+    "server": """
+SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.current_database(),
+  EXISTS (SELECT 1 FROM pg_catalog.pg_foreign_server)""",
     "schemas": "SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.nspname !~ '^pg_(toast|temp)'",
     "relations": """
 SELECT c.oid, n.nspname, c.relname, c.relkind,
@@ -137,7 +145,18 @@ FINGERPRINT: Final = " UNION ALL ".join(
 async def read_catalog(query: Query, known: Catalog | None = None) -> Catalog:
     """The database's catalog at one moment; `known` itself when it still holds.
 
-    Whatever `query` raises passes through, after a ROLLBACK."""
+    Whatever `query` raises passes through, after a ROLLBACK, but what another session has locked is tried again."""
+    for _ in range(_TRIES - 1):
+        try:
+            return await _read_once(query, known)
+        except Exception as fault:
+            if getattr(fault, "sqlstate", "") != LOCK_NOT_AVAILABLE:
+                raise
+        await asyncio.sleep(_PATIENCE)
+    return await _read_once(query, known)
+
+
+async def _read_once(query: Query, known: Catalog | None) -> Catalog:
     await query(BEGIN)
     try:
         await query(SETTINGS)
@@ -202,7 +221,7 @@ def _build(rows: Mapping[str, list[Row]], version: str) -> Steps[Catalog]:
     relations = yield from _relations(rows, columns)
     types = yield from _types(rows)
     functions = yield from _functions(rows, printed, columns)
-    server_version, *_ = rows["server"][0]
+    server_version, _, foreign_servers = rows["server"][0]
     return Catalog(
         version=version,
         relations=relations,
@@ -213,6 +232,7 @@ def _build(rows: Mapping[str, list[Row]], version: str) -> Steps[Catalog]:
         failing_operators=frozenset(_text(o[0]) for o in rows["operators"] if may_fail(_text(o[3]), _text(o[0]))),
         user_casts=frozenset((_number(a), _number(b)) for a, b, *code in rows["casts"] if not _computes(*code)),
         server_version=_number(server_version),
+        foreign_servers=foreign_servers == "t",
         built_in_functions=_by_name(filter(_is_built_in, functions)),
     )
 

@@ -24,6 +24,7 @@ class QueryFailed(Exception):  # noqa: N818
     def __init__(self, error: backend.ErrorResponse) -> None:
         super().__init__(f"{error.get('C')} {error.get('M')}")
         self.error = error
+        self.sqlstate = error.get("C")
 
 
 async def run_query(connection: UpstreamConnection, sql: str) -> list[Row]:

@@ -1,7 +1,7 @@
 """Which system catalogs may be read without a rule: what drivers, ORMs, psql, pgAdmin and DBeaver ask for.
 
 Not on the lists, and so refused: what shows samples of the data (pg_statistic, pg_stats, pg_largeobject), secrets
-(pg_authid, pg_user_mapping, pg_subscription, foreign server options, pg_hba_file_rules), other sessions and their
+(pg_authid, pg_user_mapping, pg_hba_file_rules; single columns in `rules.closed_columns`), other sessions and their
 query texts (pg_stat_activity, pg_stat_ssl, pg_prepared_xacts), how many rows a statement of the open transaction has
 looked at, hidden ones too (pg_stat_xact_user_tables), and the server's own works (replication, memory, files).
 """
@@ -17,12 +17,13 @@ from rules.postgres.system_columns import SYSTEM_COLUMNS
 _STRUCTURE: Final = """
 pg_aggregate pg_am pg_amop pg_amproc pg_attrdef pg_attribute pg_auth_members pg_cast pg_class pg_collation
 pg_constraint pg_conversion pg_database pg_db_role_setting pg_default_acl pg_depend pg_description pg_enum
-pg_event_trigger pg_extension pg_foreign_data_wrapper pg_foreign_table pg_group pg_index pg_indexes pg_inherits
-pg_init_privs pg_language pg_matviews pg_namespace pg_opclass pg_operator pg_opfamily pg_parameter_acl
-pg_partitioned_table pg_policies pg_policy pg_proc pg_publication pg_publication_namespace pg_publication_rel
-pg_publication_tables pg_range pg_rewrite pg_roles pg_rules pg_seclabel pg_seclabels pg_sequence pg_sequences
-pg_shdepend pg_shdescription pg_shseclabel pg_statistic_ext pg_tables pg_tablespace pg_transform pg_trigger
-pg_ts_config pg_ts_config_map pg_ts_dict pg_ts_parser pg_ts_template pg_type pg_user pg_views
+pg_event_trigger pg_extension pg_foreign_data_wrapper pg_foreign_server pg_foreign_table pg_group pg_index pg_indexes
+pg_inherits pg_init_privs pg_language pg_largeobject_metadata pg_matviews pg_namespace pg_opclass pg_operator
+pg_opfamily pg_parameter_acl pg_partitioned_table pg_policies pg_policy pg_proc pg_publication
+pg_publication_namespace pg_publication_rel pg_publication_tables pg_range pg_rewrite pg_roles pg_rules pg_seclabel
+pg_seclabels pg_sequence pg_sequences pg_shdepend pg_shdescription pg_shseclabel pg_statistic_ext pg_subscription
+pg_tables pg_tablespace pg_transform pg_trigger pg_ts_config pg_ts_config_map pg_ts_dict pg_ts_parser pg_ts_template
+pg_type pg_user pg_views
 """
 _SESSION: Final = """
 pg_available_extension_versions pg_available_extensions pg_cursors pg_locks pg_prepared_statements pg_settings

@@ -187,6 +187,7 @@ pg_catalog pg_enum r oid enumtypid enumsortorder enumlabel;
 pg_catalog pg_event_trigger r oid evtname evtevent evtowner evtfoid evtenabled evttags;
 pg_catalog pg_extension r oid extname extowner extnamespace extrelocatable extversion extconfig extcondition;
 pg_catalog pg_foreign_data_wrapper r oid fdwname fdwowner fdwhandler fdwvalidator fdwacl fdwoptions;
+pg_catalog pg_foreign_server r oid srvname srvowner srvfdw srvtype srvversion srvacl srvoptions;
 pg_catalog pg_foreign_table r ftrelid ftserver ftoptions;
 pg_catalog pg_group v groname grosysid grolist;
 pg_catalog pg_index r indexrelid indrelid indnatts indnkeyatts indisunique indnullsnotdistinct indisprimary
@@ -196,6 +197,7 @@ pg_catalog pg_indexes v schemaname tablename indexname tablespace indexdef;
 pg_catalog pg_inherits r inhrelid inhparent inhseqno inhdetachpending;
 pg_catalog pg_init_privs r objoid classoid objsubid privtype initprivs;
 pg_catalog pg_language r oid lanname lanowner lanispl lanpltrusted lanplcallfoid laninline lanvalidator lanacl;
+pg_catalog pg_largeobject_metadata r oid lomowner lomacl;
 pg_catalog pg_locks v locktype database relation page tuple virtualxid transactionid classid objid objsubid
 virtualtransaction pid mode granted fastpath waitstart;
 pg_catalog pg_matviews v schemaname matviewname matviewowner tablespace hasindexes ispopulated definition;
@@ -297,6 +299,9 @@ pg_catalog pg_statio_user_sequences v relid schemaname relname blks_read blks_hi
 pg_catalog pg_statio_user_tables v relid schemaname relname heap_blks_read heap_blks_hit idx_blks_read idx_blks_hit
 toast_blks_read toast_blks_hit tidx_blks_read tidx_blks_hit;
 pg_catalog pg_statistic_ext r oid stxrelid stxname stxnamespace stxowner stxkeys stxstattarget stxkind stxexprs;
+pg_catalog pg_subscription r oid subdbid subskiplsn subname subowner subenabled subbinary substream subtwophasestate
+subdisableonerr subpasswordrequired subrunasowner subfailover subconninfo subslotname subsynccommit subpublications
+suborigin;
 pg_catalog pg_tables v schemaname tablename tableowner tablespace hasindexes hasrules hastriggers rowsecurity;
 pg_catalog pg_tablespace r oid spcname spcowner spcacl spcoptions;
 pg_catalog pg_timezone_abbrevs v abbrev utc_offset is_dst;

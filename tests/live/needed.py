@@ -34,12 +34,21 @@ def live_catalog(connection: psycopg.Connection[Any], known: Catalog | None = No
     return asyncio.run(read_catalog(query_over(connection), known))
 
 
+class QueryError(AssertionError):
+    """The server's refusal of one of the gate's own questions."""
+
+    def __init__(self, message: str, sqlstate: str) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
+
 def query_over(connection: psycopg.Connection[Any]) -> Query:
     """Asks in the simple protocol, as the gate's own catalog connection does."""
 
     async def query(sql: str) -> list[Row]:
         found = connection.pgconn.exec_(sql.encode())
-        assert not found.error_message, found.error_message
+        if found.error_message:
+            raise QueryError(found.error_message, (found.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode())
         return text_rows(found)
 
     return query

@@ -23,13 +23,13 @@ WHERE n.nspname = 'pg_catalog' AND p.proname !~ '^pg_(toast|temp)'
 
 #: Relations of the server's own that are refused, each because of data, secrets, other sessions or the server's works.
 _REFUSED = """
-pg_aios pg_authid pg_backend_memory_contexts pg_config pg_file_settings pg_foreign_server pg_hba_file_rules
-pg_ident_file_mappings pg_largeobject pg_largeobject_metadata pg_prepared_xacts pg_replication_origin
+pg_aios pg_authid pg_backend_memory_contexts pg_config pg_file_settings pg_hba_file_rules
+pg_ident_file_mappings pg_largeobject pg_prepared_xacts pg_replication_origin
 pg_replication_origin_status pg_replication_slots pg_shadow pg_shmem_allocations pg_shmem_allocations_numa
 pg_stat_activity pg_stat_gssapi pg_stat_recovery_prefetch pg_stat_replication pg_stat_replication_slots pg_stat_ssl
 pg_stat_subscription pg_stat_subscription_stats pg_stat_wal_receiver pg_statistic pg_statistic_ext_data pg_stats
 pg_stat_xact_all_tables pg_stat_xact_sys_tables pg_stat_xact_user_tables pg_stats_ext pg_stats_ext_exprs
-pg_subscription pg_subscription_rel pg_user_mapping pg_user_mappings
+pg_subscription_rel pg_user_mapping pg_user_mappings
 """
 
 

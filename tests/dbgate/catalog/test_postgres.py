@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +31,7 @@ from rules.lineage.views import view_shape
 from rules.postgres import read
 from tests.live.needed import live_catalog, query_over
 
-EMPTY: dict[str, list[Row]] = {name: [] for name in QUERIES} | {"server": [("150002", "shop")]}
+EMPTY: dict[str, list[Row]] = {name: [] for name in QUERIES} | {"server": [("150002", "shop", "f")]}
 
 
 class Recorder:
@@ -57,6 +60,57 @@ def test_a_failure_rolls_back_and_passes_through() -> None:
     with pytest.raises(ConnectionError):
         asyncio.run(read_catalog(recorder))
     assert recorder.seen[-1] == ROLLBACK
+
+
+class Locked(Exception):  # noqa: N818
+    sqlstate = "55P03"
+
+
+def test_what_is_locked_is_tried_again_in_a_new_transaction() -> None:
+    recorder, refused = Recorder(), 3
+
+    async def query(sql: str) -> list[Row]:
+        nonlocal refused
+        rows = await recorder(sql)
+        if sql == FINGERPRINT and refused:
+            refused -= 1
+            raise Locked
+        return rows
+
+    assert asyncio.run(read_catalog(query)).server_version == 150002
+    assert [text for text in recorder.seen if text in (BEGIN, ROLLBACK, COMMIT)] == 3 * [BEGIN, ROLLBACK] + [
+        BEGIN,
+        COMMIT,
+    ]
+
+
+@contextlib.contextmanager
+def reading_of(connection: psycopg.Connection[Any]) -> Iterator[list[Catalog]]:
+    """The catalog is being read by another thread; it is there when the block has been left."""
+    found: list[Catalog] = []
+    reading = threading.Thread(target=lambda: found.append(live_catalog(connection)))
+    reading.start()
+    yield found
+    reading.join(30)
+
+
+@pytest.mark.parametrize("first", ["v0", "v9"])
+def test_a_reading_gives_way_to_who_changes_views(connection: psycopg.Connection[Any], first: str) -> None:
+    """It locks the views' tables while it reads, and waits for one that another session has locked: that session must
+    get the others too, without a deadlock."""
+    tables = [f"gives_way.v{i}_t" for i in range(10)]
+    with psycopg.connect(connection.info.dsn, password=connection.info.password, autocommit=True) as changer:
+        changer.execute("CREATE SCHEMA gives_way")
+        for table in tables:
+            changer.execute(f"CREATE TABLE {table} (a int); CREATE VIEW {table[:-2]} AS SELECT a FROM {table}".encode())
+        changer.execute(f"BEGIN; LOCK TABLE gives_way.{first}_t".encode())
+        with reading_of(connection) as found:
+            threading.Event().wait(0.2)  # it waits by now
+            changer.execute(f"LOCK TABLE {', '.join(tables)}".encode())
+            changer.execute("COMMIT")
+        changer.execute("DROP SCHEMA gives_way CASCADE")
+    (catalog,) = found
+    assert catalog.find(("gives_way", first), ()) is not None
 
 
 def test_build() -> None:

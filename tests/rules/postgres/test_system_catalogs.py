@@ -12,8 +12,8 @@ from rules.postgres.system_catalogs import readable, system_relations
 ASKED_FOR = "pg_class pg_attribute pg_type pg_namespace pg_constraint pg_index pg_proc pg_enum pg_settings pg_roles"
 SECRET = (
     "pg_statistic pg_statistic_ext_data pg_stats pg_stats_ext pg_stats_ext_exprs pg_authid pg_shadow pg_largeobject "
-    "pg_largeobject_metadata pg_stat_activity pg_stat_statements pg_hba_file_rules pg_ident_file_mappings "
-    "pg_file_settings pg_user_mapping pg_user_mappings pg_subscription pg_foreign_server pg_stat_ssl pg_stat_gssapi "
+    "pg_stat_activity pg_stat_statements pg_hba_file_rules pg_ident_file_mappings "
+    "pg_file_settings pg_user_mapping pg_user_mappings pg_stat_ssl pg_stat_gssapi "
     "pg_prepared_xacts pg_replication_slots pg_stat_replication pg_stat_wal_receiver pg_backend_memory_contexts "
     "pg_shmem_allocations pg_config pg_aios made_up "
     "pg_stat_xact_all_tables pg_stat_xact_user_tables pg_stat_xact_sys_tables"
