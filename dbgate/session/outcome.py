@@ -36,6 +36,16 @@ class CancelStatement:
 
 
 @dataclass(frozen=True, slots=True)
+class Kill:
+    """The session waits: end another session of this gate (`query_only`: only what it runs), then call `killed`.
+    `connection_id`: as the gate gave it out at that session's login. Whether this session's user may is the gateway's
+    to decide: one's own sessions only."""
+
+    connection_id: int
+    query_only: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogChanged:
     """A statement changed the database's structure: refresh the catalog soon. Nobody waits."""
 
@@ -47,7 +57,7 @@ class CloseSession:
     reason: str
 
 
-Wish: TypeAlias = RefreshCatalog | DecideElsewhere | CancelStatement | CatalogChanged | CloseSession
+Wish: TypeAlias = RefreshCatalog | DecideElsewhere | CancelStatement | Kill | CatalogChanged | CloseSession
 
 
 @dataclass(slots=True)

@@ -13,9 +13,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dbgate.session.postgres.splice import Splice
 from dbgate.session.postgres.state import Asked, AskedColumns, AskedPath, Phase, State
 from dbgate.session.postgres.world import WORLD, Told, own_path, read_world
+from dbgate.session.splice import Splice
 from protocols.errors import PeerError
 from protocols.postgres import frontend
 from protocols.postgres.frontend import Target

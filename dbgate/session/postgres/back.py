@@ -17,9 +17,7 @@ from dbgate.session.postgres.naming import effective
 from dbgate.session.postgres.registry import Portal, Prepared
 from dbgate.session.postgres.results import note_shape, open_query_stream, read_fields
 from dbgate.session.postgres.rewriting import failed_check, rewrite_of_piece, told_in_place
-from dbgate.session.postgres.runs import NOT_RUN
 from dbgate.session.postgres.scripts import fail_script
-from dbgate.session.postgres.splice import Splice
 from dbgate.session.postgres.state import (
     Asked,
     AskedBind,
@@ -37,6 +35,8 @@ from dbgate.session.postgres.state import (
     Unpassed,
 )
 from dbgate.session.postgres.texts import refusal_message, without_data
+from dbgate.session.runs import NOT_RUN
+from dbgate.session.splice import Splice
 from protocols.errors import PeerError
 from protocols.postgres import backend
 from protocols.postgres.frames import HEADER_SIZE

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from dbgate.session.long_texts import SHORT
 from dbgate.session.postgres.asking import ask_in_batch, ask_path, may_ask, may_ask_in_batch
-from dbgate.session.postgres.elsewhere import SHORT
 from dbgate.session.postgres.freshness import is_nameless
 from dbgate.session.postgres.naming import find_named
 from dbgate.session.postgres.registry import server_name
-from dbgate.session.postgres.splice import Splice
 from dbgate.session.postgres.state import Phase, State
+from dbgate.session.splice import Splice
 from protocols.postgres import frontend
 from protocols.postgres.frames import HEADER_SIZE
 from rules.tree import CarrierKind

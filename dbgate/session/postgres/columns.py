@@ -13,8 +13,8 @@ from typing import Final
 
 from dbgate.session.postgres.asking import RESERVED
 from dbgate.session.postgres.registry import Prepared
-from dbgate.session.postgres.splice import Splice
 from dbgate.session.postgres.state import AskedColumns, State
+from dbgate.session.splice import Splice
 from protocols.postgres import frontend
 from protocols.postgres.backend import FieldDescription
 from protocols.postgres.frontend import Target

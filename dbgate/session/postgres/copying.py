@@ -14,7 +14,6 @@ from dbgate.session.postgres.masking import PASS, Mismatch, RowPlan, ShapeError,
 from dbgate.session.postgres.naming import behind_portal
 from dbgate.session.postgres.redacted import ISO, TextStyle
 from dbgate.session.postgres.results import note_mismatch
-from dbgate.session.postgres.runs import Run
 from dbgate.session.postgres.state import (
     Asked,
     AskedColumns,
@@ -24,6 +23,7 @@ from dbgate.session.postgres.state import (
     State,
     Stream,
 )
+from dbgate.session.runs import Run
 from protocols.postgres import backend
 from protocols.postgres.copy_binary import BinaryRows
 from protocols.postgres.copy_csv import CsvOptions, CsvRows

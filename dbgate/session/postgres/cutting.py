@@ -20,7 +20,6 @@ from typing import Final
 from dbgate.session.outcome import CancelStatement
 from dbgate.session.postgres import back
 from dbgate.session.postgres.asking import NO_STATEMENT
-from dbgate.session.postgres.splice import Splice
 from dbgate.session.postgres.state import (
     AskedExecute,
     AskedQuery,
@@ -32,6 +31,7 @@ from dbgate.session.postgres.state import (
     Unpassed,
 )
 from dbgate.session.postgres.texts import refusal_message
+from dbgate.session.splice import Splice
 from protocols.errors import PeerError
 from protocols.postgres import frontend
 from protocols.postgres.frames import HEADER, HEADER_SIZE, LENGTH_SIZE, bad_length

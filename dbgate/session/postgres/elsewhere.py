@@ -7,32 +7,13 @@ and is asked for again when rules or catalog have changed in the meantime.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
+from dbgate.session.long_texts import CHANGING, KEPT, MOST_TRIES, SHORT, Answered, Waits, is_long
 from dbgate.session.outcome import DecideElsewhere
-from dbgate.session.postgres.state import Answered, Phase, State
+from dbgate.session.postgres.state import Phase, State
 from rules.decision import Decision
 from rules.policy import PolicyContext
 from rules.policy import refused as refused_text
-from rules.tree import Unparsable
-
-#: bytes up to which a text is decided at once, whatever it holds
-SHORT: Final = 1 << 10
-#: bytes up to which a text is decided at once unless it has many statements: some 20 ms at the worst
-LONGEST_AT_ONCE: Final = 8 << 10
-MOST_SEMICOLONS: Final = 50
-#: bytes of a text whose answer is kept for the next time; longer ones are decided each time
-KEPT: Final = 128 << 10
-#: how often one text is asked for, when the policy has changed each time before its answer came
-MOST_TRIES: Final = 3
-
-CHANGING: Final = Unparsable(
-    "policy-changing", "rules or tables changed again and again while it was decided", "send the statement again"
-)
-
-
-class Waits(Exception):  # noqa: N818 - control flow, no error
-    """The message at hand must wait: nothing of it has been noted."""
 
 
 def decisions_of(state: State, context: PolicyContext, text: bytes) -> tuple[Decision, ...]:
@@ -46,13 +27,6 @@ def decisions_of(state: State, context: PolicyContext, text: bytes) -> tuple[Dec
     if answer is not None and answer.context is context:
         return answer.decisions
     return _asked(state, context, text, answer) if is_long(context, text) else context.decide(text)
-
-
-def is_long(context: PolicyContext, text: bytes) -> bool:
-    """Would it keep the worker from its other sessions? A text beyond the hard limit is refused at once."""
-    if len(text) <= LONGEST_AT_ONCE and text.count(b";") <= MOST_SEMICOLONS:
-        return False
-    return len(text) <= context.longest_text and not context.knows(text)
 
 
 def _asked(state: State, context: PolicyContext, text: bytes, stale: Answered | None) -> tuple[Decision, ...]:

@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from dbgate.session.long_texts import Waits
 from dbgate.session.postgres.asking import NO_STATEMENT, end_batch, require_unreserved
 from dbgate.session.postgres.before_names import asks_first
 from dbgate.session.postgres.columns import ask_columns, ask_columns_in_batch
 from dbgate.session.postgres.deciding import decide, decide_one
-from dbgate.session.postgres.elsewhere import Waits, forget_answers
+from dbgate.session.postgres.elsewhere import forget_answers
 from dbgate.session.postgres.freshness import awaits_catalog, fresh, is_stale, note_call, note_effects
 from dbgate.session.postgres.metering import admitted, note_started, waits_for_rows
 from dbgate.session.postgres.naming import awaits_name, behind_name, find_named, note_sent
@@ -25,9 +26,7 @@ from dbgate.session.postgres.redeciding import LASTING_KINDS, redecide, redecide
 from dbgate.session.postgres.refusals import PATH_MOVED, TOO_MANY_PREPARED, refuse, refused
 from dbgate.session.postgres.registry import Prepared, server_name
 from dbgate.session.postgres.rewriting import parameter_types, rewrite_of, rewrite_of_piece
-from dbgate.session.postgres.runs import Running
 from dbgate.session.postgres.scripts import script_of
-from dbgate.session.postgres.splice import Splice
 from dbgate.session.postgres.state import (
     AskedBind,
     AskedClose,
@@ -40,6 +39,8 @@ from dbgate.session.postgres.state import (
     State,
 )
 from dbgate.session.postgres.steady import learn
+from dbgate.session.runs import Running
+from dbgate.session.splice import Splice
 from protocols.errors import PeerError
 from protocols.postgres import frontend
 from protocols.postgres.frames import HEADER_SIZE

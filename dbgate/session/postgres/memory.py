@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Final
 
 from dbgate.audit.events import StatementDecided
-from dbgate.session.postgres.runs import Run
+from dbgate.session.runs import Run
 from rules.decision import Decision
 from rules.policy import PolicyContext
 

@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import Final
 
 from dbgate.session.accounts import UNBOUNDED
-from dbgate.session.postgres.limiting import Limiter, Meter, brings_rows
+from dbgate.session.limiting import Limiter, Meter, brings_rows
 from dbgate.session.postgres.naming import effective, find_named
 from dbgate.session.postgres.refusals import refuse
-from dbgate.session.postgres.runs import Run, Tally
-from dbgate.session.postgres.splice import Splice
 from dbgate.session.postgres.state import Asked, AskedExecute, AskedQuery, Cut, FatalError, Phase, Stage, State, Stream
 from dbgate.session.postgres.texts import refusal_message
+from dbgate.session.runs import Run, Tally
+from dbgate.session.splice import Splice
 from protocols.postgres import frontend
 from protocols.postgres.backend import ErrorResponse
 from protocols.postgres.frames import HEADER, HEADER_SIZE

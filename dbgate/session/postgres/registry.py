@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dbgate.session.postgres.memory import Known
-from dbgate.session.postgres.runs import Tally
+from dbgate.session.runs import Tally
 from protocols.postgres.backend import FieldDescription
 from rules.decision import Decision, Rewrite
 from rules.policy import PolicyContext

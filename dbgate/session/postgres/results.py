@@ -12,8 +12,8 @@ from typing import Final
 from dbgate.session.postgres.masking import PASS, Mismatch, RowPlan, ShapeError, plan_rows
 from dbgate.session.postgres.metering import meter_of
 from dbgate.session.postgres.naming import behind_portal, effective
-from dbgate.session.postgres.runs import Run
 from dbgate.session.postgres.state import AskedExecute, AskedPath, AskedQuery, FatalError, State, Stream
+from dbgate.session.runs import Run
 from protocols.errors import PeerError
 from protocols.postgres import backend
 from protocols.postgres.backend import FieldDescription

@@ -15,11 +15,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from dbgate.session.postgres.elsewhere import Waits, decisions_of
+from dbgate.session.limiting import brings_rows
+from dbgate.session.long_texts import Waits
+from dbgate.session.postgres.elsewhere import decisions_of
 from dbgate.session.postgres.freshness import FAILED, WITHIN, is_nameless, may_move
-from dbgate.session.postgres.limiting import brings_rows
-from dbgate.session.postgres.splice import Splice
 from dbgate.session.postgres.state import Asked, AskedDescribe, AskedPath, Phase, Script, State
+from dbgate.session.splice import Splice
 from protocols.postgres import frontend
 from protocols.postgres.frontend import Target
 from protocols.postgres.ledger import Answer, Ask, Entry

@@ -24,11 +24,11 @@ from dbgate.session.postgres.inbox import Inbox
 from dbgate.session.postgres.login import Limits, SessionLogin
 from dbgate.session.postgres.metering import masked_rows, pass_rows
 from dbgate.session.postgres.results import current_stream
-from dbgate.session.postgres.runs import Book
 from dbgate.session.postgres.scripts import feed
-from dbgate.session.postgres.splice import Splice
 from dbgate.session.postgres.state import FatalError, MakeContext, Phase, State, Stream
 from dbgate.session.postgres.texts import fatal_message
+from dbgate.session.runs import Book
+from dbgate.session.splice import Splice
 from protocols.errors import PeerError
 from protocols.postgres import frontend
 from protocols.postgres.frames import HEADER, HEADER_SIZE, LENGTH_SIZE, bad_length

@@ -10,15 +10,16 @@ from typing import Final, TypeAlias
 
 from dbgate.audit.events import Event
 from dbgate.session.accounts import Account, NoAccount
+from dbgate.session.limiting import Limiter, Meter, limiter_of
+from dbgate.session.long_texts import Answered
 from dbgate.session.outcome import CloseSession, Outcome, Wish
-from dbgate.session.postgres.limiting import Limiter, Meter, limiter_of
 from dbgate.session.postgres.login import Limits, SessionLogin
 from dbgate.session.postgres.masking import RowPlan
 from dbgate.session.postgres.memory import Memory
 from dbgate.session.postgres.redacted import ISO, TextStyle
 from dbgate.session.postgres.registry import Names, Prepared
-from dbgate.session.postgres.runs import Book, Run, Running
 from dbgate.session.postgres.texts import fatal_message
+from dbgate.session.runs import Book, Run, Running
 from protocols.postgres.backend import ErrorResponse, FieldDescription
 from protocols.postgres.copy_stream import CopyRewriter
 from protocols.postgres.ledger import Ledger
@@ -190,16 +191,6 @@ class Stream:
     kind: int = ord("D")
     copy: CopyRewriter | None = None
     meter: Meter | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The decisions that another process made on a long text, when asked for the `tries`-th time."""
-
-    context: PolicyContext
-    text: bytes
-    decisions: tuple[Decision, ...]
-    tries: int = 1
 
 
 PlanKey: TypeAlias = tuple[tuple[FieldDescription, ...], tuple[int, ...], tuple[Mask | None, ...] | None, int | None]

@@ -25,8 +25,8 @@ from dbgate.session.postgres.metering import fits_whole, goes_alone, note_starte
 from dbgate.session.postgres.naming import note_sent
 from dbgate.session.postgres.registry import Portal, Prepared
 from dbgate.session.postgres.results import read_fields
-from dbgate.session.postgres.runs import Running
 from dbgate.session.postgres.state import AskedBind, AskedDescribe, AskedExecute, AskedParse, AskedQuery, Phase, State
+from dbgate.session.runs import Running
 from protocols.errors import PeerError
 from protocols.postgres import backend, frontend
 from protocols.postgres.frames import HEADER, HEADER_SIZE

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dbgate.session.long_texts import KEPT, LONGEST_AT_ONCE, MOST_SEMICOLONS, MOST_TRIES
 from dbgate.session.outcome import CloseSession, DecideElsewhere, Outcome, RefreshCatalog
-from dbgate.session.postgres.elsewhere import KEPT, LONGEST_AT_ONCE, MOST_SEMICOLONS, MOST_TRIES
 from dbgate.session.postgres.session import PostgresSession
 from protocols.postgres import backend, frontend
 from tests.dbgate.session.fakes import FakePolicy, kinds, new_session

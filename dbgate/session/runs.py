@@ -5,16 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from dbgate.audit.events import SessionEnded, StatementDecided, StatementFinished, WitnessMismatch
-from dbgate.session.postgres.login import SessionLogin
 from rules.decision import Decision, Refusal, Rewrite, Verdict
 
 #: The SQLSTATE column of a statement that was sent but that the server skipped because an earlier one failed.
 NOT_RUN = "not run"
 #: ... and of one whose end the gate did not see.
 UNKNOWN = "unknown"
+
+
+class Login(Protocol):
+    """What every event tells of the session it belongs to. `database`: the gate's name of it."""
+
+    @property
+    def session(self) -> str: ...
+    @property
+    def job(self) -> str: ...
+    @property
+    def job_verified(self) -> bool: ...
+    @property
+    def identity(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def database(self) -> str: ...
 
 
 @dataclass(slots=True)
@@ -55,7 +71,7 @@ class Book:
 
     __slots__ = ("_base", "_login", "open_runs", "totals")
 
-    def __init__(self, login: SessionLogin, rulebook: str, now: int) -> None:
+    def __init__(self, login: Login, rulebook: str, now: int) -> None:
         self._login = login
         self.totals = Totals(started=now)
         self.open_runs: dict[str, Run] = {}

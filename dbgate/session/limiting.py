@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from dbgate.session.accounts import UNBOUNDED, Account, AccountUnavailable, Share, Usage
-from dbgate.session.postgres.runs import Run, Tally
+from dbgate.session.runs import Run, Tally
 from rules.decision import Decision, Refusal
 from rules.limits import JOB_FIGURES, NO_LIMITS, Bound, Figure, Limits, too_big, too_often, uncounted, used_up
 
