@@ -127,13 +127,13 @@ def free_port() -> int:
 def start_postgres(settings: Mapping[str, str] | None = None) -> Iterator[Postgres]:
     """The server for one run, with USERS created; ended (if it is ours) when the block is left."""
     with contextlib.ExitStack() as stack:
-        base = Path(stack.enter_context(_shared_directory()))
+        base = Path(stack.enter_context(shared_directory()))
         authority = Authority(base)
         if dsn := os.environ.get(ENVIRONMENT):
             server = _from_dsn(dsn, authority)
         elif programs := find_programs():
             server = stack.enter_context(_own_server(programs, base, authority, {**SETTINGS, **(settings or {})}))
-        elif _docker_answers():
+        elif docker_answers():
             server = stack.enter_context(_container(base, authority, {**SETTINGS, **(settings or {})}))
         else:
             raise NoServerError(
@@ -302,7 +302,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def _shared_directory() -> Iterator[str]:
+def shared_directory() -> Iterator[str]:
     """A temporary directory that the server's own account can enter; short, for the unix socket's sake."""
     with tempfile.TemporaryDirectory(prefix="dbgate-live-", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
@@ -326,7 +326,7 @@ def _from_dsn(dsn: str, authority: Authority) -> Postgres:
         )
 
 
-def _docker_answers() -> bool:
+def docker_answers() -> bool:
     """True when a Docker engine is there to start containers."""
     try:
         import docker  # type: ignore[import-untyped,unused-ignore]
