@@ -62,18 +62,49 @@ def unguarded(server: Postgres, two_worlds: dict[str, str]) -> dict[str, Place]:
     return {world: Place(server.host, server.port, name, "app", PASSWORD) for world, name in two_worlds.items()}
 
 
-def hear(place: Place, attempt: Attempt) -> dict[str, bytes]:
-    """Everything a client receives that makes the attempt in each mode, in transactions that are rolled back."""
-    return {mode: _hear_session(place, attempt, mode) for mode in MODES}
+class Ears:
+    """Sessions that hear one attempt after the other: one for each place and mode, as new for each attempt. One that
+    the gate has ended (a result that it cannot vouch for) or that cannot be cleaned is replaced."""
 
+    def __init__(self) -> None:
+        self._open: dict[tuple[int, str, str], raw.Raw] = {}  # by port, database and mode
 
-def _hear_session(place: Place, attempt: Attempt, mode: str) -> bytes:
-    """What was received up to the end, also when the gate ends the session (a result it cannot vouch for)."""
-    with place.raw() as client:
+    def __enter__(self) -> Ears:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for client in self._open.values():
+            client.close()
+
+    def hear(self, place: Place, attempt: Attempt) -> dict[str, bytes]:
+        """Everything a client receives that makes the attempt in each mode, in transactions that are rolled back."""
+        return {mode: self._hear(place, attempt, mode) for mode in MODES}
+
+    def _hear(self, place: Place, attempt: Attempt, mode: str) -> bytes:
+        key = (place.port, place.database, mode)
+        client = self._open.pop(key, None) or place.raw()
+        client.received.clear()
         try:
-            return hear_once(client, attempt, mode)
+            heard = hear_once(client, attempt, mode)
+            if client.ask(raw.query("DISCARD ALL"))[0].payload == b"DISCARD ALL\0":
+                self._open[key] = client
         except raw.ConnectionClosedError:
-            return bytes(client.received)
+            heard = bytes(client.received)
+        if key not in self._open:
+            client.close()
+        return heard
+
+
+def hear(place: Place, attempt: Attempt) -> dict[str, bytes]:
+    """The same in sessions of its own."""
+    with Ears() as ears:
+        return ears.hear(place, attempt)
+
+
+@pytest.fixture(scope="module")
+def ears() -> Iterator[Ears]:
+    with Ears() as found:
+        yield found
 
 
 def hear_once(client: raw.Raw, attempt: Attempt, mode: str) -> bytes:
@@ -126,15 +157,15 @@ def leaks(heard: bytes, world: str) -> list[bytes]:
 
 
 @pytest.mark.parametrize("name", EVASIONS)
-def test_attempt_would_leak_without_the_gate(name: str, unguarded: dict[str, Place]) -> None:
-    heard = {world: hear(place, EVASIONS[name]) for world, place in unguarded.items()}
+def test_attempt_would_leak_without_the_gate(name: str, unguarded: dict[str, Place], ears: Ears) -> None:
+    heard = {world: ears.hear(place, EVASIONS[name]) for world, place in unguarded.items()}
     assert leaks(heard["a"]["simple"], "a") or heard["a"] != heard["b"], heard["a"]["simple"][:500]
 
 
 @pytest.mark.parametrize("book", BOOKS)
 @pytest.mark.parametrize("name", EVASIONS)
-def test_evasion(name: str, book: str, gate: Gate) -> None:
-    heard = {world: hear(gate_place(gate, f"{book}_{world}"), EVASIONS[name]) for world in worlds.WORLDS}
+def test_evasion(name: str, book: str, gate: Gate, ears: Ears) -> None:
+    heard = {world: ears.hear(gate_place(gate, f"{book}_{world}"), EVASIONS[name]) for world in worlds.WORLDS}
     for mode in MODES:
         for world in worlds.WORLDS:
             assert not leaks(heard[world][mode], world), (mode, EVASIONS[name].steps)
