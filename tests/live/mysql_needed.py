@@ -11,7 +11,8 @@ from typing import Final, NoReturn
 
 import pytest
 
-from tests.live.mysql_servers import Brand, MysqlServer, NoServerError, start_mariadb, start_mysql
+from tests.live.mysql_programs import NoServerError
+from tests.live.mysql_servers import Brand, MysqlServer, start_mariadb, start_mysql
 
 STARTERS: Final[dict[Brand, Callable[[], AbstractContextManager[MysqlServer]]]] = {
     Brand.MYSQL: start_mysql,

@@ -1,8 +1,8 @@
 """Real MySQL 9.x and MariaDB servers for one run of tests or benchmarks.
 
-Where MySQL comes from, in this order: an administrator's DSN in DBGATE_TEST_MYSQL, the unpacked packages in the directory
-that DBGATE_TEST_MYSQL_ROOT names, those that tests/unpack_mysql put beside the environment, an installed mysqld, a
-container when Docker answers. MariaDB: DBGATE_TEST_MARIADB, an installed mariadbd, a container.
+Where MySQL comes from, in this order: an administrator's DSN in DBGATE_TEST_MYSQL, the unpacked packages in the
+directory that DBGATE_TEST_MYSQL_ROOT names, those that tests/unpack_mysql put beside the environment, an installed
+mysqld, a container when Docker answers. MariaDB: DBGATE_TEST_MARIADB, an installed mariadbd, a container.
 `start_mysql` and `start_mariadb` raise NoServerError, which lists what was tried.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from urllib.parse import quote, unquote, urlsplit
 import pymysql
 
 from tests.live.certificates import Authority
+from tests.live.mysql_programs import MYSQL_ROOT, NoServerError, Programs, find_mariadb, find_mysql
 from tests.live.servers import docker_answers, free_port, shared_directory
 
 #: every user's password, so that a test can be read without looking elsewhere
@@ -47,10 +47,6 @@ OPTIONS: Mapping[str, str] = {
     "default-time-zone": "+00:00",
 }
 START_LIMIT = 60.0
-
-
-class NoServerError(Exception):
-    """No way to a real server of that brand on this machine; the text lists what was tried."""
 
 
 class Brand(Enum):
@@ -104,37 +100,6 @@ MARIADB = Kind(
 )
 #: has no rights but those that a test gives it
 LIMITED = "app_limited"
-
-
-@dataclass(frozen=True, slots=True)
-class Programs:
-    """`root`: of unpacked packages, whose programs have to be told where their parts are."""
-
-    server: Path
-    install: Path | None = None
-    root: Path | None = None
-
-    @property
-    def places(self) -> tuple[str, ...]:
-        """The options that say where the server's own files are."""
-        if self.root is None:
-            return ()
-        share = self.root / "usr/share/mysql"
-        return (
-            f"--basedir={self.root}/usr",
-            f"--plugin-dir={self.root}/usr/lib/mysql/plugin",
-            f"--lc-messages-dir={share}",
-            f"--character-sets-dir={share}/charsets",
-        )
-
-    def client(self, *names: str) -> Path | None:
-        """One of the vendor's own client programs: beside the server, else on PATH."""
-        for name in names:
-            if self.root is not None and (beside := self.root / "usr/bin" / name).exists():
-                return beside
-            if self.root is None and (found := shutil.which(name)):
-                return Path(found)
-        return None
 
 
 @dataclass(slots=True)
@@ -235,48 +200,6 @@ def users_script(kind: Kind) -> str:
         if user != LIMITED:
             lines.append(f"GRANT ALL PRIVILEGES ON *.* TO '{user}'@'%'")
     return "; ".join(lines)
-
-
-# ---------------------------------------------------------------- where the programs are
-
-MYSQL_ROOT = "DBGATE_TEST_MYSQL_ROOT"
-
-
-def find_mysql() -> Programs | None:
-    """MySQL's own programs. A directory that MYSQL_ROOT names is the only one."""
-    if named := os.environ.get(MYSQL_ROOT):
-        if (found := _unpacked(Path(named))) is None:
-            raise NoServerError(f"{MYSQL_ROOT} is {named}, which holds no usr/sbin/mysqld")
-        return found
-    if (beside := _unpacked(Path(sys.prefix) / "mysql/root")) is not None:
-        return beside
-    for place in _candidates("mysqld"):
-        if "MariaDB" not in _version(place):
-            return Programs(place)
-    return None
-
-
-def find_mariadb() -> Programs | None:
-    for place in (*_candidates("mariadbd"), *_candidates("mysqld")):
-        install = shutil.which("mariadb-install-db")
-        if install and "MariaDB" in _version(place):
-            return Programs(place, Path(install))
-    return None
-
-
-def _unpacked(root: Path) -> Programs | None:
-    server = root / "usr/sbin/mysqld"
-    return Programs(server, root=root) if server.exists() else None
-
-
-def _candidates(name: str) -> list[Path]:
-    found = [shutil.which(name), f"/usr/sbin/{name}", f"/usr/libexec/{name}", f"/usr/local/mysql/bin/{name}"]
-    return [Path(place) for place in dict.fromkeys(found) if place and Path(place).exists()]
-
-
-def _version(program: Path) -> str:
-    done = subprocess.run([program, "--no-defaults", "--version"], capture_output=True, text=True, check=False)
-    return done.stdout
 
 
 # ---------------------------------------------------------------- a server of our own
