@@ -85,8 +85,10 @@ class Type:
 
 @dataclass(frozen=True)
 class Catalog:
-    """One database's contents at one moment. `temp_schema`: where the catalog is one session's (`rules.own_world`), the
-    real name of its temporary schema, which is called `pg_temp` here."""
+    """One database's contents at one moment; on MySQL, whose schemas are databases, one server's. `dialect`:
+    `postgres`, `mysql` or `mariadb`. `server_version`: as the server counts, 170002 for 17.2, 80403 for 8.4.3.
+    `temp_schema`: where the catalog is one session's (`rules.own_world`), the real name of its temporary schema, which
+    is called `pg_temp` here."""
 
     version: str
     relations: tuple[Relation, ...] = ()
@@ -100,6 +102,11 @@ class Catalog:
     foreign_servers: bool = True  # whether there are any, as far as is known
     built_in_functions: Mapping[str, tuple[Function, ...]] = field(default_factory=dict)
     temp_schema: str = ""
+    dialect: str = "postgres"
+    #: MySQL: 0 tells databases, tables and aliases apart by case, as their files do; 1 and 2 do not
+    lower_case_table_names: int = 0
+    #: MySQL: the database that rules mean by an unqualified name
+    default_schema: str = "public"
 
     @cached_property
     def by_name(self) -> dict[tuple[str, str], Relation]:

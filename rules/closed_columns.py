@@ -54,4 +54,4 @@ def _closed(column: ColumnId, view: RoleView) -> tuple[str, str] | None:
 
 
 def _named(column: ColumnId, view: RoleView) -> bool:
-    return any("select" in a.statements and covers_table(a, column.table_id) for _, a in view.allows)
+    return any("select" in a.statements and covers_table(a, column.table_id, view) for _, a in view.allows)

@@ -239,7 +239,7 @@ def would_match(rule: Rule, facts: Facts, view: RoleView) -> bool:
     if isinstance(verb, Deny):
         return deny_match(verb, facts, view) is not None
     if isinstance(verb, Allow):
-        return allow_concerns(verb, facts)
+        return allow_concerns(verb, facts, view)
     if isinstance(verb, Limiting):
         return False  # what it would have ended shows when the statement runs
     if isinstance(verb, RowFilter):
@@ -253,10 +253,10 @@ def filtered_tables(verb: RowFilter, facts: Facts, view: RoleView) -> list[Table
     return sorted(t for t in found if any(p.matches_table(n) for p in verb.tables for n in view.table_ancestry(t)))
 
 
-def allow_concerns(allow: Allow, facts: Facts) -> bool:
+def allow_concerns(allow: Allow, facts: Facts, view: RoleView) -> bool:
     """Whether an allow rule speaks of the statement: of one of its table uses, of its kind, or of a function."""
     uses = direct_tables(facts)
-    if any(use_words(u, facts.kind) & allow.statements and covers_table(allow, u.table) for u in uses):
+    if any(use_words(u, facts.kind) & allow.statements and covers_table(allow, u.table, view) for u in uses):
         return True
     if any(pattern.matches_function(f) for f in facts.functions for pattern in allow.functions):
         return True

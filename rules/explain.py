@@ -88,7 +88,7 @@ def _note(rule: Rule, facts: Facts, view: RoleView) -> RuleNote:
 
 
 def _allow_note(rule: Rule, verb: Allow, facts: Facts, view: RoleView) -> tuple[bool, str]:
-    if allow_concerns(verb, facts):
+    if allow_concerns(verb, facts, view):
         return True, "it allows " + (", ".join(sorted(statement_words(facts) & verb.statements)) or "a function")
     if not statement_words(facts) & verb.statements:
         return False, f"it speaks of {', '.join(sorted(verb.statements)) or 'functions only'}"

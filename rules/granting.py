@@ -9,7 +9,7 @@ from rules.book.model import Allow
 from rules.decision import Refusal
 from rules.denying import REFUSED
 from rules.facts import Facts, FunctionRisk, FunctionUse, TableId, TableUse
-from rules.matching import NamePattern, is_system_schema
+from rules.matching import NamePattern
 from rules.roles import RoleView
 from rules.spelling import did_you_mean
 from rules.taxonomy import BASELINE, KINDS
@@ -30,6 +30,9 @@ _WORDS: Final[dict[tuple[str, Access], tuple[str, ...]]] = {
 _STRUCTURE_TIER: Final = 3
 _MOST_NAMED: Final = 8
 
+#: the schemas of built-in functions; MySQL's have none
+BUILT_IN: Final = frozenset({"pg_catalog", ""})
+
 #: what connection pools send when they take a connection back (asyncpg, pgbouncer); it takes no argument
 HARMLESS: Final = frozenset({("pg_catalog", "pg_advisory_unlock_all")})
 
@@ -40,27 +43,27 @@ def needed_words(use: TableUse, kind: str) -> tuple[str, ...]:
     return _WORDS.get((kind, use.access), (own,))
 
 
-def covers_table(allow: Allow, table: TableId) -> bool:
+def covers_table(allow: Allow, table: TableId, view: RoleView) -> bool:
     """System catalogs are reached only by a pattern without any glob."""
-    if is_system_schema(table[0]):
+    if view.is_system(table[0]):
         return any(p.exact and p.matches_table(table) for p in allow.tables or ())
     return allow.tables is None or any(p.matches_table(table) for p in allow.tables)
 
 
 def table_grant(use: TableUse, word: str, view: RoleView) -> str | None:
     """The id of a rule that allows `word` on the table, or None."""
-    system = is_system_schema(use.table[0])
+    system = view.is_system(use.table[0])
     if system and (view.may_do_everything or (word == "select" and view.readable(*use.table))):
         return SYSTEM_CATALOG
-    found = (r.id for r, a in view.allows if word in a.statements and covers_table(a, use.table))
+    found = (r.id for r, a in view.allows if word in a.statements and covers_table(a, use.table, view))
     return min(found, default=None)
 
 
 def may_reach(table: TableId, view: RoleView) -> bool:
     """Whether some rule allows anything at all on the table."""
-    if is_system_schema(table[0]) and view.readable(*table):
+    if view.is_system(table[0]) and view.readable(*table):
         return True
-    return any(allow.statements and covers_table(allow, table) for _, allow in view.allows)
+    return any(allow.statements and covers_table(allow, table, view) for _, allow in view.allows)
 
 
 def kind_grant(facts: Facts, view: RoleView) -> str | None:
@@ -113,7 +116,7 @@ def _lends(pattern: NamePattern, function: FunctionUse, view: RoleView) -> bool:
 def _names_built_in(pattern: NamePattern, function: FunctionUse) -> bool:
     """`pg_sleep` without a schema means the built-in as well as public.pg_sleep."""
     unqualified = "." not in pattern.text
-    return unqualified and function.schema == "pg_catalog" and pattern.name.matches(function.name.rpartition(".")[2])
+    return unqualified and function.schema in BUILT_IN and pattern.name.matches(function.name.rpartition(".")[2])
 
 
 # ---------------------------------------------------------------- the law
@@ -157,20 +160,20 @@ def _behind_views(facts: Facts, view: RoleView) -> list[TableUse]:
     """Uses of system catalogs by views: who made a view over pg_stats or pg_authid is not who wrote the rules."""
     if view.unrestricted:
         return []
-    found = (u for u in facts.tables if u.through is not None and is_system_schema(u.table[0]))
+    found = (u for u in facts.tables if u.through is not None and view.is_system(u.table[0]))
     return sorted(found, key=lambda u: u.table)
 
 
 def readable_tables(view: RoleView) -> Iterator[str]:
     """The names of the tables that the role may read."""
-    found = (r for r in view.catalog.relations if not is_system_schema(r.schema))
+    found = (r for r in view.catalog.relations if not view.is_system(r.schema))
     open_ = (r for r in found if not view.denies_table(r.qualified))
     return (r.name for r in open_ if table_grant(TableUse(r.qualified, Access.SELECT), "select", view))
 
 
 def _table_refusal(use: TableUse, word: str, view: RoleView) -> Refusal:
     what = f"{word.upper().replace('_', ' ')} on {show_table(use.table)}"
-    if is_system_schema(use.table[0]):
+    if view.is_system(use.table[0]):
         hint = "it shows data, secrets or other sessions; use information_schema or another catalog view"
         return Refusal(SYSTEM_CATALOG, REFUSED, f'no rule allows {what} for role "{view.role}"', hint)
     tables = _allowed_tables(word, view)

@@ -15,8 +15,9 @@ that a deny or a mask of an exact unqualified name (`pg_stat_activity`) does.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from rules.facts import ColumnId, FunctionUse, TableId
 
@@ -40,6 +41,11 @@ def is_system_schema(schema: str) -> bool:
     return schema in ("pg_catalog", "information_schema") or schema.startswith("pg_toast")
 
 
+System: TypeAlias = Callable[[str], bool]
+"""Whether a schema is the database system's own."""
+POSTGRES_SYSTEM: Final[System] = is_system_schema
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One identifier or glob. `shape` is None for an exact name."""
@@ -58,8 +64,8 @@ class Part:
 PUBLIC: Final = Part("public")
 
 
-def read_parts(text: str) -> tuple[Part, ...]:
-    """`"Hr".pe*.x` -> its parts, folded. Raises BadPatternError."""
+def read_parts(text: str, fold: bool = True) -> tuple[Part, ...]:
+    """`"Hr".pe*.x` -> its parts, folded unless told otherwise. Raises BadPatternError."""
     parts: list[Part] = []
     position = 0
     while True:
@@ -68,7 +74,7 @@ def read_parts(text: str) -> tuple[Part, ...]:
             raise BadPatternError(
                 f'"{text}" is not a name or a pattern', 'write parts joined by dots; quote odd ones: "my table"'
             )
-        parts.append(_part(found))
+        parts.append(_part(found, fold))
         position = found.end()
         if position == len(text):
             return tuple(parts)
@@ -77,9 +83,10 @@ def read_parts(text: str) -> tuple[Part, ...]:
         position += 1
 
 
-def _part(found: re.Match[str]) -> Part:
+def _part(found: re.Match[str], fold: bool) -> Part:
     quoted = found["quoted"]
-    name = quoted.replace('""', '"') if quoted is not None else found["plain"].translate(_ASCII_LOWER)
+    plain = found["plain"] or ""
+    name = quoted.replace('""', '"') if quoted is not None else plain.translate(_ASCII_LOWER) if fold else plain
     if len(name.encode("utf-8", "surrogatepass")) > NAME_BYTES:
         raise BadPatternError(
             f'"{name[:20]}..." is longer than {NAME_BYTES} bytes', "the server cuts names there: shorten it"
@@ -93,11 +100,12 @@ def _part(found: re.Match[str]) -> Part:
 
 @dataclass(frozen=True, slots=True)
 class NamePattern:
-    """A table or function pattern. `schema` None: any schema."""
+    """A table or function pattern. `schema` None: any schema. `is_system`: of the database that it is read for."""
 
     text: str
     schema: Part | None
     name: Part
+    is_system: System = field(default=is_system_schema, compare=False, repr=False)
 
     def matches(self, schema: str, name: str) -> bool:
         return self.name.matches(name) and self._reaches(schema)
@@ -109,7 +117,7 @@ class NamePattern:
         return self.matches(function.schema, function.name.removeprefix(f"{function.schema}."))
 
     def _reaches(self, schema: str) -> bool:
-        if not is_system_schema(schema):
+        if not self.is_system(schema):
             return self.schema is None or self.schema.matches(schema)
         if self.schema is None:
             return self.name.shape is None

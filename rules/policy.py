@@ -20,6 +20,7 @@ from rules.facts import ColumnId, Facts, OutputColumn
 from rules.family import descendants
 from rules.granting import DEFAULT, may_reach, names_matter
 from rules.hiding import output_mask
+from rules.naming import MYSQL_BRANDS, POSTGRES
 from rules.own_world import OwnWorld, own_catalog
 from rules.roles import RoleView
 from rules.set_config import with_set_config
@@ -35,9 +36,13 @@ def unfiltered(
     text: bytes, statement: Statement, facts: Facts, view: RoleView, search_path: tuple[str, ...]
 ) -> Rewrite | Refusal | None:
     """Of a front end that cannot splice: what a filter is for is refused."""
-    if not view.filters:
-        return None
-    return Refusal(view.filters[0][0].id, REFUSED, "row filters are not known here", "ask a database administrator")
+    for use in sorted(facts.tables, key=lambda u: u.table):
+        below = view.filtered_below(use.table)
+        rule = next((rule for rule, _ in view.filtering(use.table)), None if below is None else below[1])
+        if rule is not None:
+            what = f'rule "{rule.id}" ({rule.place.for_clients}) shows some rows of {".".join(use.table)} only'
+            return Refusal(rule.id, REFUSED, f"{what}: such tables are closed here", "use other tables")
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,25 @@ class FrontEnd:
     view_columns: Callable[[Catalog, Relation], Mapping[str, OutputColumn] | None]
     rewrite: Callable[[bytes, Statement, Facts, RoleView, tuple[str, ...]], Rewrite | Refusal | None] = unfiltered
     shown_by_views: Callable[[Relation, RoleView], bool] = lambda relation, view: False
+
+
+def front_end(catalog: Catalog) -> FrontEnd:
+    """The one of the catalog's dialect. Raises ValueError for a dialect that is not known."""
+    if catalog.dialect == POSTGRES:
+        return postgres_front_end()
+    if catalog.dialect in MYSQL_BRANDS:
+        return mysql_front_end(catalog.dialect, catalog.server_version)
+    raise ValueError(f'no front end reads the dialect "{catalog.dialect}"')
+
+
+def mysql_front_end(brand: str = "mysql", version: int = 90700) -> FrontEnd:
+    """MySQL's and MariaDB's. Imported when first needed, since the parser is heavy."""
+    from rules import lineage, mysql
+    from rules.mysql import system_schemas
+
+    return FrontEnd(
+        lambda text: mysql.read(text, brand, version), lineage.facts, system_schemas.readable, _view_columns
+    )
 
 
 def postgres_front_end() -> FrontEnd:
@@ -81,14 +105,14 @@ class Policy:
     the decisions that are kept may take."""
 
     def __init__(
-        self, rulebook: Rulebook, catalog: Catalog, mask_key: bytes | None = None, front_end: FrontEnd | None = None,
+        self, rulebook: Rulebook, catalog: Catalog, mask_key: bytes | None = None, reader: FrontEnd | None = None,
         memory: Memory | None = None,
     ) -> None:  # fmt: skip
         self.shared = self
         self.rulebook = rulebook
         self.catalog = catalog
         self.mask_key = mask_key
-        self.front_end = front_end or postgres_front_end()
+        self.front_end = reader or front_end(catalog)
         self.memory = memory or Memory()
         self._contexts: dict[tuple[str, str, str, tuple[str, ...]], PolicyContext] = {}
         self._views: dict[str, RoleView] = {}
@@ -232,6 +256,32 @@ class PolicyContext:
         if key not in self._origins:
             self._origins[key] = self._origin_mask(table_oid, attribute_number)
         return self._origins[key]
+
+    def origin_mask_by_name(self, schema: str, table: str, column: str) -> Mask | None:
+        """The mask of a column that a MySQL server names as an output column's origin (db, org_table, org_name), as it
+        spells them. Without a table and a column it is computed: None. One that the catalog does not know is redacted
+        for a role with masks, unless it is of a system database: there a server's own views name what is not there."""
+        if not self.has_masks or not (table and column):
+            return None
+        found = self._place(schema, table, column)
+        if found is not None:
+            return self.origin_mask(*found)
+        return None if self.view.is_system(schema) else Mask(MaskKind.REDACT, rule=UNKNOWN_ORIGIN)
+
+    def origin_denied_by_name(self, schema: str, table: str, column: str) -> str | None:
+        """As `origin_denied`, by the names that a MySQL server gives."""
+        if not (table and column) or self.view.may_do_everything:
+            return None
+        found = self._place(schema, table, column)
+        return None if found is None else self.origin_denied(*found)
+
+    def _place(self, schema: str, table: str, column: str) -> tuple[int, int] | None:
+        """The relation's OID and the column's number; None where the catalog does not know them. MySQL's."""
+        if self.catalog.lower_case_table_names or self.view.is_system(schema):
+            schema, table = schema.lower(), table.lower()
+        relation = self.catalog.by_name.get((schema, table))
+        found = None if relation is None else relation.column(column.lower())
+        return None if relation is None or found is None else (relation.oid, found.number)
 
     def _origin_mask(self, table_oid: int, attribute_number: int) -> Mask | None:
         origin = self._origin(table_oid, attribute_number)

@@ -12,6 +12,7 @@ from rules.facts import ColumnId, TableId
 from rules.family import descendants, with_parents
 from rules.limits import strictest
 from rules.matching import NamePattern
+from rules.naming import localized, system_test
 from rules.sensitive import Sensitive
 from rules.taxonomy import KINDS
 
@@ -33,14 +34,17 @@ class RoleView:
     A rule on a table or column holds for its inheritance children and partitions as well: `ancestry` gives the
     names by which deny and mask rules may mean it. A generated column is hidden as any expression of the columns that
     it is computed from would be. `unrestricted`: no enforced deny, mask or filter rule applies.
+    `is_system(schema)`: whether a schema is the database system's own.
     `limits`: what the role may use up, None for no end; `observed_limits`: the same of the rules in mode observe.
     `may_do_everything`: beyond that, every kind of statement is allowed on all tables, so that there is nothing to
     get round."""
 
     def __init__(self, rulebook: Rulebook, role: str, catalog: Catalog,
                  readable: Callable[[str, str], bool] = nothing_readable) -> None:  # fmt: skip
+        rulebook = localized(rulebook, catalog)
         self.role = role
         self.catalog = catalog
+        self.is_system = system_test(catalog.dialect)
         self.rules = tuple(rule for rule in rulebook.rules if rule.applies_to(role))
         self.observed = tuple(rule for rule in self.rules if rule.observe)
         enforced = [rule for rule in self.rules if not rule.observe]

@@ -13,7 +13,8 @@ from rules.catalog import Catalog, Column, Relation
 from rules.decision import Mask, MaskKind
 from rules.facts import ColumnId
 from rules.masks import base_type, fits
-from rules.matching import ColumnPattern, NamePattern, is_system_schema
+from rules.matching import ColumnPattern, NamePattern
+from rules.naming import localized, system_test
 
 KnownFunction = Callable[[str, str], bool]
 _MOST_NAMED = 5
@@ -25,8 +26,9 @@ def check(rulebook: Rulebook, catalog: Catalog, is_built_in: KnownFunction | Non
     """Every problem at once. An exact name that matches nothing is an error, a glob that matches nothing a warning; so
     it is with a mask that the column's type cannot bear: what a glob finds besides is redacted.
 
-    `is_built_in(schema, name)`: whether a function comes with the server; by default PostgreSQL's own list."""
-    found = [p for rule in rulebook.rules for p in _check_rule(rule, catalog, is_built_in or _postgres_function)]
+    `is_built_in(schema, name)`: whether a function comes with the server; by default the dialect's own list."""
+    known = is_built_in or (_postgres_function if catalog.dialect == "postgres" else _mysql_function)
+    found = [p for rule in localized(rulebook, catalog).rules for p in _check_rule(rule, catalog, known)]
     return tuple(sorted(_gathered(set(found)), key=lambda p: (p.file, p.line, p.column, p.what)))
 
 
@@ -52,6 +54,12 @@ def _postgres_function(schema: str, name: str) -> bool:
     from rules.postgres.functions import risk_of
 
     return risk_of(schema, name) is not None
+
+
+def _mysql_function(schema: str, name: str) -> bool:
+    from rules.mysql.functions import risk_of
+
+    return schema == "pg_catalog" and risk_of(name) is not None
 
 
 def _check_rule(rule: Rule, catalog: Catalog, is_built_in: KnownFunction) -> Iterator[Problem]:
@@ -111,14 +119,14 @@ def _unseen(pattern: NamePattern, catalog: Catalog) -> bool:
     schema = pattern.schema
     if schema is not None and schema.text.startswith("pg_temp"):
         return True
-    if schema is None or not is_system_schema(schema.text):
+    if schema is None or not system_test(catalog.dialect)(schema.text):
         return False
     return not any(r.schema == schema.text for r in catalog.relations)
 
 
 def _where(pattern: NamePattern) -> str:
     if "." not in pattern.text and pattern.schema is not None:
-        return "an unqualified name in an allow rule means the schema public"
+        return f"an unqualified name in an allow rule means the schema {pattern.schema.text}"
     return ""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from rules.book.model import Place, Problem, RowFilter, Rule, Severity
 from rules.catalog import Catalog, Relation
 from rules.family import with_parents
-from rules.matching import is_system_schema
+from rules.naming import system_test
 
 _FILTERED_KINDS = frozenset("rpvmf")
 _MOST_NAMED = 5
@@ -21,7 +21,7 @@ def check_filter(rule: Rule, verb: RowFilter, catalog: Catalog) -> Iterator[Prob
         if without:
             yield _problem(rule, *_no_column(rule, name, without), Severity.ERROR)
     for relation in tables:
-        if is_system_schema(relation.schema):
+        if system_test(catalog.dialect)(relation.schema):
             what = f'rule "{rule.id}": {relation.schema}.{relation.name} is a table of the system'
             yield _problem(rule, what, "what drivers read there may not be filtered", "deny it instead", Severity.ERROR)
         elif all(relation.column(name) for name in verb.where.columns):
