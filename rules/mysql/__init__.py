@@ -1,0 +1,1 @@
+"""MySQL's and MariaDB's dialects: SQL text -> rules.tree."""
