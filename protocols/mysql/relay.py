@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 from protocols.errors import UsageError
 from protocols.mysql.capabilities import UNREADABLE, Capability, StatusFlag
 from protocols.mysql.faults import malformed, out_of_order, too_large
-from protocols.mysql.packets import HEADER, HEADER_SIZE, MAX_PAYLOAD
+from protocols.mysql.packets import HEADER_SIZE, MAX_PAYLOAD
 from protocols.mysql.pieces import Columns, Expect, Fields, Kind, Piece, Prepared, Value, expected
 from protocols.mysql.replies import (
     EOF_HEADER,
@@ -78,6 +78,7 @@ _FIRST_PHASE: Final = {
     Expect.STATISTICS: _Phase.TEXT,
     Expect.AUTH: _Phase.AUTH,
 }
+
 
 class ReplyReader:
     """Reads one reply, piece by piece. Every irregularity raises `PeerError`.
