@@ -55,7 +55,8 @@ async def _connection_problems(parts: Parts) -> list[str]:
 async def _database_problems(parts: Parts, database: Database) -> Iterable[str]:
     from dbgate.catalog.postgres import read_catalog
     from dbgate.net.queries import QueryFailed, run_query
-    from dbgate.net.upstream import UpstreamUnavailable, connect
+    from dbgate.net.reaching import UpstreamUnavailable
+    from dbgate.net.upstream import connect
     from rules.book import check as check_rules
 
     place = f"{parts.settings.file}  databases.{database.name}.upstream:"

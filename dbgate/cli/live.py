@@ -9,7 +9,8 @@ import click
 
 from dbgate.catalog.postgres import read_catalog
 from dbgate.net.queries import QueryFailed, run_query
-from dbgate.net.upstream import UpstreamUnavailable, connect
+from dbgate.net.reaching import UpstreamUnavailable
+from dbgate.net.upstream import connect
 from dbgate.settings import Database, SettingsError, load_settings
 from rules.catalog import Catalog
 

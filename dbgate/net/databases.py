@@ -15,8 +15,9 @@ from dbgate.audit.events import PolicyLoaded
 from dbgate.net.driver import Driver, log_fault
 from dbgate.net.elsewhere import Elsewhere, Job
 from dbgate.net.queries import QueryFailed, Row, run_query
+from dbgate.net.reaching import UpstreamUnavailable
 from dbgate.net.recording import LogRecorder
-from dbgate.net.upstream import UpstreamConnection, UpstreamUnavailable, connect
+from dbgate.net.upstream import UpstreamConnection, connect
 from dbgate.session.outcome import DecideElsewhere
 from dbgate.settings.model import Database as DatabaseSettings
 from dbgate.settings.model import Upstream

@@ -21,9 +21,10 @@ from dbgate.net.client_login import Admission, Door, LoginRefused, Reception, pe
 from dbgate.net.counters import Counters
 from dbgate.net.driver import Driver, log_fault
 from dbgate.net.queries import QueryFailed, run_query
+from dbgate.net.reaching import UpstreamUnavailable
 from dbgate.net.recording import LogRecorder
 from dbgate.net.startup import with_time_limit
-from dbgate.net.upstream import UpstreamConnection, UpstreamUnavailable, connect, send_cancel
+from dbgate.net.upstream import UpstreamConnection, connect, send_cancel
 from dbgate.session.postgres.login import SessionLogin
 from dbgate.session.postgres.redacted import TextStyle, style_of
 from dbgate.settings.model import Upstream

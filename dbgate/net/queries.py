@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from dbgate.net.reaching import CONNECTION_FAILURE, UpstreamUnavailable
 from dbgate.net.setup_stream import ConnectionEnded
-from dbgate.net.upstream import CONNECTION_FAILURE, UpstreamConnection, UpstreamUnavailable
+from dbgate.net.upstream import UpstreamConnection
 from protocols.errors import PeerError
 from protocols.postgres import backend, frames
 from protocols.postgres.frontend import Query

@@ -39,12 +39,13 @@ def server_tls(settings: ClientTls) -> ServerTls:
     return ServerTls(context, binding_of_pem(settings.certificate))
 
 
-def upstream_context(settings: UpstreamTls) -> ssl.SSLContext:
+def upstream_context(settings: UpstreamTls, alpn: str | None = None) -> ssl.SSLContext:
     """What libpq's sslmode means: require checks no certificate, unless a root certificate is given (then as
-    verify-ca); verify-full compares the host name too. Raises TlsUnusable."""
+    verify-ca); verify-full compares the host name too. `alpn`: what to offer, if anything. Raises TlsUnusable."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols([ALPN])
+    if alpn is not None:
+        context.set_alpn_protocols([alpn])
     context.check_hostname = settings.mode is TlsMode.VERIFY_FULL
     verifies = settings.root_certificate is not None and settings.mode not in (TlsMode.ALLOW, TlsMode.PREFER)
     context.verify_mode = ssl.CERT_REQUIRED if verifies else ssl.CERT_NONE

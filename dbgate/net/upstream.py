@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dbgate.net.reaching import (
+    CONNECTION_FAILURE,
+    REJECTED,
+    UpstreamUnavailable,
+    is_unix,
+    open_stream,
+    password_of,
+    reach,
+    start_tls,
+    tls_optional,
+    unreachable,
+)
 from dbgate.net.setup_stream import ConnectionEnded, SetupStream
-from dbgate.net.tls import TlsUnusable, binding_of_der, upstream_context
-from dbgate.settings.model import TlsMode, Upstream
-from dbgate.settings.secrets import SecretUnavailable
+from dbgate.net.tls import ALPN, binding_of_der
+from dbgate.settings.model import Upstream
 from protocols.errors import PeerError
 from protocols.postgres.client_login import ClientLogin, LoggedIn, LoginFailed
 from protocols.postgres.diagnostics import ErrorResponse
 from protocols.postgres.startup import CancelRequest, SSLRequest
 
-CONNECTION_FAILURE, REJECTED, UNKNOWN_DATABASE = "08006", "08004", "3D000"
+UNKNOWN_DATABASE = "3D000"
 UNKNOWN_PARAMETER = "42704"
 #: SQLSTATE classes and codes of a server's refusal that a client may hear of as they are
 _TELLING = {
@@ -28,14 +38,6 @@ _TELLING = {
     "57P02": "is recovering from a crash",
     "57P03": "is starting up or shutting down",
 }
-
-
-class UpstreamUnavailable(Exception):  # noqa: N818
-    """No usable connection. `message` is fit for clients: no address, no user, no secret. `cause`: for the log."""
-
-    def __init__(self, sqlstate: str, message: str, cause: str, *, refused: bool = False) -> None:
-        super().__init__(f"{message} ({cause})")
-        self.sqlstate, self.message, self.cause, self.refused = sqlstate, message, cause, refused
 
 
 @dataclass(slots=True)
@@ -54,48 +56,21 @@ class UpstreamConnection:
         self.stream.transport.close()
 
 
-#: whether to try TLS, in order; a plain connection after a 'N' needs no second try
-_ATTEMPTS: dict[TlsMode, tuple[bool, ...]] = {
-    TlsMode.DISABLE: (False,),
-    TlsMode.ALLOW: (False, True),
-    TlsMode.PREFER: (True, False),
-    TlsMode.REQUIRE: (True,),
-    TlsMode.VERIFY_CA: (True,),
-    TlsMode.VERIFY_FULL: (True,),
-}
-
-
-def is_unix(upstream: Upstream) -> bool:
-    return upstream.host.startswith("/")
-
-
 async def connect(upstream: Upstream, parameters: Mapping[str, str]) -> UpstreamConnection:
     """Connects and logs in. `parameters`: the client's startup parameters, already checked. Raises UpstreamUnavailable.
-
-    As libpq: `prefer` tries again in clear when TLS fails, `allow` tries TLS when clear is refused; TLS is not spoken
-    on unix sockets."""
-    attempts = (False,) if is_unix(upstream) else _ATTEMPTS[upstream.tls.mode]
-    for number, tls in enumerate(attempts):
-        try:
-            async with asyncio.timeout(upstream.connect_timeout):
-                return await _attempt(upstream, parameters, tls)
-        except UpstreamUnavailable as fault:
-            if not fault.refused or number == len(attempts) - 1:
-                raise
-        except TimeoutError:
-            raise _unreachable("no answer in time") from None
-    raise AssertionError("every attempt ends")
+    TLS as libpq's sslmode means it, see `reach`."""
+    return await reach(upstream, lambda tls: _attempt(upstream, parameters, tls))
 
 
 async def _attempt(upstream: Upstream, parameters: Mapping[str, str], tls: bool) -> UpstreamConnection:
     stream = await _open(upstream)
     try:
         secured = tls and await _secure(stream, upstream)
-        password = await _password(upstream)
+        password = await password_of(upstream)
         return await _log_in(stream, upstream, parameters, password, secured)
     except (ConnectionEnded, OSError) as fault:
         stream.transport.abort()
-        raise _unreachable(f"the connection ended during login: {type(fault).__name__}", refused=True) from None
+        raise unreachable(f"the connection ended during login: {type(fault).__name__}", refused=True) from None
     except PeerError as fault:
         stream.transport.abort()
         raise UpstreamUnavailable(CONNECTION_FAILURE, "the database behind the gate broke the protocol",
@@ -106,16 +81,7 @@ async def _attempt(upstream: Upstream, parameters: Mapping[str, str], tls: bool)
 
 
 async def _open(upstream: Upstream) -> SetupStream:
-    loop = asyncio.get_running_loop()
-    try:
-        if is_unix(upstream):
-            path = Path(upstream.host) / f".s.PGSQL.{upstream.port}"
-            _, stream = await loop.create_unix_connection(SetupStream, str(path))
-        else:
-            _, stream = await loop.create_connection(SetupStream, upstream.host, upstream.port)
-    except OSError as fault:
-        raise _unreachable(fault.strerror or type(fault).__name__) from None
-    return stream
+    return await open_stream(upstream, str(Path(upstream.host) / f".s.PGSQL.{upstream.port}"))
 
 
 async def _secure(stream: SetupStream, upstream: Upstream) -> bool:
@@ -123,36 +89,13 @@ async def _secure(stream: SetupStream, upstream: Upstream) -> bool:
     stream.write(SSLRequest().encode())
     answer = await stream.read()
     if answer == b"N":
-        if upstream.tls.mode in (TlsMode.PREFER, TlsMode.ALLOW):
+        if tls_optional(upstream):
             return False
-        raise _unreachable("the server speaks no TLS, and upstream.tls.mode asks for it")
+        raise unreachable("the server speaks no TLS, and upstream.tls.mode asks for it")
     if answer != b"S":  # more bytes than one would be bytes in clear that look as if they came inside TLS
-        raise _unreachable("the answer to SSLRequest was neither S nor N")
-    await _handshake(stream, upstream)
+        raise unreachable("the answer to SSLRequest was neither S nor N")
+    await start_tls(stream, upstream, ALPN)
     return True
-
-
-async def _handshake(stream: SetupStream, upstream: Upstream) -> None:
-    try:
-        context = upstream_context(upstream.tls)
-        await stream.start_tls(context, server=False, name=upstream.host, limit=upstream.connect_timeout)
-    except TlsUnusable as fault:
-        raise _unreachable(str(fault)) from None
-    except ssl.SSLCertVerificationError as fault:
-        raise _unreachable(f"the server's certificate is not valid: {fault.verify_message}") from None
-    except (ssl.SSLError, OSError) as fault:
-        raise _unreachable(f"the TLS handshake failed: {type(fault).__name__}", refused=True) from None
-
-
-async def _password(upstream: Upstream) -> str | None:
-    if upstream.password is None:
-        return None
-    try:
-        if upstream.password.command or upstream.password.file:
-            return await asyncio.to_thread(upstream.password.read)
-        return upstream.password.read()
-    except SecretUnavailable as fault:
-        raise _unreachable(f"the upstream's password: {fault}") from None
 
 
 async def _log_in(
@@ -201,11 +144,6 @@ def refusal(error: ErrorResponse) -> UpstreamUnavailable:
         return UpstreamUnavailable(sqlstate, error.get("M") or "invalid startup parameter", cause)
     message = "the database behind the gate refused the gate's own login"
     return UpstreamUnavailable(REJECTED, message, cause, refused=True)
-
-
-def _unreachable(cause: str, *, refused: bool = False) -> UpstreamUnavailable:
-    message = "the database behind the gate cannot be reached"
-    return UpstreamUnavailable(CONNECTION_FAILURE, message, cause, refused=refused)
 
 
 async def send_cancel(connection: UpstreamConnection) -> bool:

@@ -10,7 +10,8 @@ import pytest
 
 from dbgate.catalog.postgres import read_catalog
 from dbgate.net.queries import QueryFailed, run_query
-from dbgate.net.upstream import UpstreamConnection, UpstreamUnavailable, connect, send_cancel
+from dbgate.net.reaching import UpstreamUnavailable
+from dbgate.net.upstream import UpstreamConnection, connect, send_cancel
 from dbgate.settings import Secret, Upstream, UpstreamTls
 from dbgate.settings.model import TlsMode
 from tests.live.certificates import Authority
