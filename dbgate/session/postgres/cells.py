@@ -12,12 +12,13 @@ from typing import Final
 from uuid import UUID
 
 from dbgate.session.postgres.redacted import ISO, TextStyle, base_oid, element_oid, is_citext, redacted
+from dbgate.session.short_texts import ON_BYTES
 from protocols.errors import PeerError, UsageError
 from protocols.postgres import arrays, dates, numbers, oids, values
 from protocols.postgres.rows import CellMasker, Constant
 from protocols.postgres.values import BINARY_FORMAT
 from rules.decision import Mask, MaskKind
-from rules.masks import DOMAIN, hash_bytes, hash_integer, hash_uuid, mask_json, mask_text
+from rules.masks import hash_bytes, hash_integer, hash_uuid, mask_json, mask_text
 from rules.policy import PolicyContext
 from rules.rounding import round_decimal, round_float, round_integer
 
@@ -74,7 +75,7 @@ def _readable(make: Callable[[bytes], bytes]) -> CellMasker:
 
 def _text(mask: Mask, type_oid: int, wire_format: int, key: bytes) -> CellMasker:
     """Most cells are short ASCII, where a character is a byte; the others are masked as text."""
-    short = _ON_BYTES.get(mask.kind)
+    short = ON_BYTES.get(mask.kind)
 
     def any_text(cell: bytes) -> bytes:
         return mask_text(mask, str(cell, "utf-8", "replace"), key).encode()
@@ -92,47 +93,6 @@ def _padded_text(mask: Mask, type_oid: int, wire_format: int, key: bytes) -> Cel
         return (mask_value(value) or b"") + (b" " * (len(cell) - len(value)) if keeps else b"")
 
     return masked
-
-
-def _keep_last(keep: int, any_text: CellMasker) -> CellMasker:
-    def masked(cell: bytes) -> bytes | None:
-        hidden = len(cell) - keep
-        return STARS[hidden] + cell[hidden:] if 0 < hidden < LONGEST_STARS and cell.isascii() else any_text(cell)
-
-    return masked
-
-
-def _keep_first(keep: int, any_text: CellMasker) -> CellMasker:
-    def masked(cell: bytes) -> bytes | None:
-        hidden = len(cell) - keep
-        return cell[:keep] + STARS[hidden] if 0 < hidden < LONGEST_STARS and cell.isascii() else any_text(cell)
-
-    return masked
-
-
-def _email(keep: int, any_text: CellMasker) -> CellMasker:
-    """Domains are few: one that was found to be one needs no second look."""
-    known: set[bytes] = set()
-
-    def masked(cell: bytes) -> bytes | None:
-        local, _, domain = cell.rpartition(b"@")
-        if domain not in known or not cell.isascii():
-            if len(known) < MOST_DOMAINS and domain.isascii() and DOMAIN.fullmatch(str(domain, "ascii")):
-                known.add(domain)
-            return any_text(cell)
-        return (local[:1] if len(local) > 1 else b"") + b"***@" + domain
-
-    return masked
-
-
-LONGEST_STARS: Final = 256
-MOST_DOMAINS: Final = 1000
-STARS: Final = tuple(b"*" * length for length in range(LONGEST_STARS))
-_ON_BYTES: Final[dict[MaskKind, Callable[[int, CellMasker], CellMasker]]] = {
-    MaskKind.KEEP_LAST: _keep_last,
-    MaskKind.KEEP_FIRST: _keep_first,
-    MaskKind.EMAIL: _email,
-}
 
 
 def _json(mask: Mask, type_oid: int, wire_format: int, key: bytes) -> CellMasker:
