@@ -12,7 +12,9 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from dbgate.packs import UnknownPack, rule_path
+from dbgate.settings.listeners import check_listeners
 from dbgate.settings.model import (
+    STANDARD_PORTS,
     Audit,
     Authentication,
     ClickHouse,
@@ -22,6 +24,8 @@ from dbgate.settings.model import (
     Durability,
     Gate,
     Masking,
+    Mysql,
+    Protocol,
     Settings,
     StatementTexts,
     TlsMode,
@@ -85,9 +89,11 @@ def _settings(report: Report, data: Any) -> Settings:
         root.missing("databases", "name at least one database and its upstream")
     databases = {name: _database(report, root, name, value) for name, value in _entries(root, "databases")}
     users = {name: _user(report, root, name, value, databases) for name, value in _entries(root, "users")}
+    gate = _gate(root.child("gate", _KEYS["gate"]), databases)
+    check_listeners(root, gate, databases)
     return Settings(
         file=report.file,
-        gate=_gate(root.child("gate", _KEYS["gate"])),
+        gate=gate,
         databases=databases,
         users=users,
         control=_control(root.child("control", _KEYS["control"])),
@@ -115,14 +121,15 @@ def _child(report: Report, root: Node, key: str, name: str, value: Any, kind: st
     return Node.of(report, f"{key}.{name}", value, (line, column), _KEYS[kind])
 
 
-def _gate(node: Node) -> Gate:
+def _gate(node: Node, databases: Mapping[str, Database]) -> Gate:
     standard = Gate()
+    listens = not databases or any(each.protocol is Protocol.POSTGRESQL for each in databases.values())
     directory = node.path("directory") or node.report.path("dbgate-data")
     if len(str(directory / _LONGEST_SOCKET).encode()) > UNIX_PATH_LIMIT:
         node.wrong("directory", "is too long a path for the unix sockets below it", f"keep {directory} under 80 bytes")
     return Gate(
         name=node.text("name", standard.name),
-        listen=node.parsed_list("listen", standard.listen, parse_address),
+        listen=node.parsed_list("listen", standard.listen if listens else (), parse_address),
         workers=node.number("workers", standard.workers, 1, 256),
         directory=directory,
         drain=node.parsed("drain", standard.drain, parse_duration),
@@ -131,6 +138,7 @@ def _gate(node: Node) -> Gate:
         connections=node.number("connections", standard.connections, 1, 1_000_000),
         decision_cache=node.parsed("decision_cache", standard.decision_cache, parse_size),
         tls=_client_tls(node.child("tls", _KEYS["gate.tls"])) if node.has("tls") else None,
+        mysql=Mysql(node.child("mysql", _KEYS["gate.mysql"]).parsed_list("listen", (), parse_address)),
     )
 
 
@@ -151,8 +159,10 @@ def _database(report: Report, root: Node, name: str, value: Any) -> Database:
     if not node.has("upstream"):
         node.missing("upstream", "write upstream: {host: ..., user: ...}")
     rules = node.texts("rules", required="write rules: [rules/shop.yaml]; without rules nothing is allowed")
-    upstream = _upstream(node.child("upstream", _KEYS["upstream"]), name, node.has("upstream"))
-    return Database(name, upstream, _rule_paths(node, rules), node.parsed("refresh", 30.0, parse_duration))
+    protocol = node.choice("protocol", Protocol.POSTGRESQL, _OTHER_NAMES)
+    upstream = _upstream(node.child("upstream", _KEYS["upstream"]), name, protocol, node.has("upstream"))
+    refresh, listen = node.parsed("refresh", 30.0, parse_duration), node.parsed_list("listen", (), parse_address)
+    return Database(name, upstream, _rule_paths(node, rules), refresh, protocol, listen)
 
 
 def _rule_paths(node: Node, rules: tuple[str, ...]) -> tuple[Path, ...]:
@@ -164,10 +174,10 @@ def _rule_paths(node: Node, rules: tuple[str, ...]) -> tuple[Path, ...]:
         return ()
 
 
-def _upstream(node: Node, database: str, complain: bool) -> Upstream:
+def _upstream(node: Node, database: str, protocol: Protocol, complain: bool) -> Upstream:
     return Upstream(
         host=node.text("host", "127.0.0.1"),
-        port=node.number("port", 5432, 1, 65535),
+        port=node.number("port", STANDARD_PORTS[protocol], 1, 65535),
         database=node.text("database", database),
         user=node.text("user", required="write user: the database user that the gate logs in as" if complain else ""),
         password=node.secret("password"),
@@ -235,15 +245,19 @@ def _clickhouse(node: Node) -> ClickHouse:
     return ClickHouse(url, node.text("user", "default"), node.secret("password"), database)
 
 
+#: what people may write for a protocol, and what it is called here
+_OTHER_NAMES = {"mariadb": "mysql", "postgres": "postgresql", "pg": "postgresql", "mysql8": "mysql"}
+
 _KEYS = {
     "": ("gate", "control", "databases", "users", "masking", "audit"),
     "gate": (
         "name", "listen", "workers", "directory", "drain", "authentication_timeout", "half_open", "connections",
-        "decision_cache", "tls",
+        "decision_cache", "tls", "mysql",
     ),
+    "gate.mysql": ("listen",),
     "gate.tls": ("certificate", "key", "required"),
     "control": ("listen",),
-    "database": ("upstream", "rules", "refresh"),
+    "database": ("upstream", "rules", "refresh", "protocol", "listen"),
     "upstream": ("host", "port", "database", "user", "password", "tls", "connect_timeout"),
     "upstream.tls": ("mode", "root_certificate", "certificate", "key"),
     "user": ("role", "verifier", "databases", "authentication", "job"),

@@ -50,6 +50,17 @@ class UpstreamTls:
     key: Path | None = None
 
 
+class Protocol(Enum):
+    """What is spoken on both sides. MariaDB is told from MySQL by its greeting."""
+
+    POSTGRESQL = "postgresql"
+    MYSQL = "mysql"
+
+
+#: where servers listen unless told otherwise
+STANDARD_PORTS = {Protocol.POSTGRESQL: 5432, Protocol.MYSQL: 3306}
+
+
 @dataclass(frozen=True, slots=True)
 class Upstream:
     """`host`: a name, an address, or the absolute directory of a unix socket. Times in seconds."""
@@ -65,10 +76,15 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class Database:
+    """`listen`: addresses of its own, where clients need not name it, and the only ones that lead to it; else those
+    that it shares with the other databases of its protocol."""
+
     name: str
     upstream: Upstream
     rules: tuple[Path, ...]
     refresh: float = 30.0  # seconds between two looks at the catalog
+    protocol: Protocol = Protocol.POSTGRESQL
+    listen: tuple[Address, ...] = ()
 
 
 class Authentication(Enum):
@@ -87,9 +103,16 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class Mysql:
+    """Where clients of MySQL and MariaDB databases connect."""
+
+    listen: tuple[Address, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
-    """Times in seconds. `half_open`: connections that may be logging in at once, for each worker. `decision_cache`:
-    bytes that the decisions which a worker remembers may take."""
+    """Times in seconds. `listen`: for PostgreSQL's clients. `half_open`: connections that may be logging in at once,
+    for each worker. `decision_cache`: bytes that the decisions which a worker remembers may take."""
 
     name: str = "dbgate"
     listen: tuple[Address, ...] = (Address("127.0.0.1", 6432),)
@@ -101,6 +124,7 @@ class Gate:
     connections: int = 10_000
     decision_cache: int = 32 << 20
     tls: ClientTls | None = None
+    mysql: Mysql = Mysql()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -120,13 +120,15 @@ class Node:
             self.wrong(key, f'"{value}" {fault}')
             return default
 
-    def choice(self, key: str, default: E) -> E:
+    def choice(self, key: str, default: E, other_names: Mapping[str, str] | None = None) -> E:
+        """`other_names`: a wrong word -> the right one, for the mend."""
         value = self.data.get(key)
         if value is None:
             return default
         words = {member.value: member for member in type(default)}
         if value not in words:
-            self.wrong(key, f'"{value}" is none of {", ".join(words)}')
+            right = (other_names or {}).get(str(value).lower(), "")
+            self.wrong(key, f'"{value}" is none of {", ".join(words)}', f"write {right}" if right else "")
             return default
         return words[value]
 
