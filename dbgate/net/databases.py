@@ -12,8 +12,9 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from dbgate.audit.events import PolicyLoaded
-from dbgate.net.driver import Driver, log_fault
+from dbgate.net.driver import Driver
 from dbgate.net.elsewhere import Elsewhere, Job
+from dbgate.net.faults import log_fault
 from dbgate.net.queries import QueryFailed, Row, run_query
 from dbgate.net.reaching import UpstreamUnavailable
 from dbgate.net.recording import LogRecorder

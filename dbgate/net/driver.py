@@ -11,27 +11,26 @@ No task, future or queue exists for a query. See SPEED.md 3 and 7 for the reason
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from dbgate.audit.events import Event
 from dbgate.audit.log import AuditUnavailable
 from dbgate.net.counters import Counters
+from dbgate.net.faults import log_fault
 from dbgate.net.flow import AUDIT_HOLDS, FAIRNESS, PEER_FULL, SESSION_HOLDS, Flow, close_soon
+from dbgate.net.sides import ClientSide, UpstreamSide
 from dbgate.session.outcome import (
     CancelStatement,
     CatalogChanged,
     CloseSession,
     DecideElsewhere,
+    Kill,
     Outcome,
     RefreshCatalog,
 )
-
-log = logging.getLogger("dbgate.net")
 
 #: bytes read from an upstream at once: bounds how long one session keeps the loop
 READ_SIZE = 64 * 1024
@@ -53,6 +52,12 @@ class Session(Protocol):
     def terminate(self, sqlstate: str, message: str, now: int) -> Outcome: ...
     def upstream_lost(self, reason: str, now: int) -> Outcome: ...
     def ended(self, reason: str, now: int) -> Outcome: ...
+
+
+class KillingSession(Session, Protocol):
+    """One whose protocol lets a client end another session of its own."""
+
+    def killed(self, found: bool, now: int) -> Outcome: ...
 
 
 class Recorder(Protocol):
@@ -90,7 +95,8 @@ class Phase(Enum):
 
 class Driver:
     """Joins a client and an upstream transport through a session. `label`: the session's id, for the log. `cancel`:
-    cancels what the upstream runs, then calls `cancelled`. `closed` is called once, at the very end."""
+    cancels what the upstream runs, then calls `cancelled`. `kill`: ends another session, then calls `killed`. `closed`
+    is called once, at the very end."""
 
     __slots__ = (
         "_backlog",
@@ -102,6 +108,7 @@ class Driver:
         "_database",
         "_drain_reason",
         "_held",
+        "_kill",
         "_loop",
         "_phase",
         "_recorder",
@@ -124,10 +131,11 @@ class Driver:
         database: Database,
         closed: Callable[[Driver], None],
         cancel: Callable[[Driver], None],
+        kill: Callable[[Driver, Kill], None] | None = None,
     ) -> None:
         self.session, self.client, self.upstream, self.label = session, client, upstream, label
         self._recorder, self._counters, self._database, self._closed = recorder, counters, database, closed
-        self._cancel = cancel
+        self._cancel, self._kill = cancel, kill
         self._loop = asyncio.get_running_loop()
         self._clock = time.perf_counter_ns
         self._client_flow, self._upstream_flow = Flow(client), Flow(upstream)
@@ -183,6 +191,9 @@ class Driver:
 
     def cancelled(self, certain: bool) -> None:
         self._input(self.session.cancelled, certain)
+
+    def killed(self, found: bool) -> None:
+        self._input(cast(KillingSession, self.session).killed, found)
 
     @property
     def closed(self) -> bool:
@@ -337,6 +348,10 @@ class Driver:
     def _cancel_statement(self, _wish: CancelStatement) -> None:
         self._cancel(self)
 
+    def _kill_session(self, wish: Kill) -> None:
+        assert self._kill is not None, "only sessions that may kill are given a wish to"
+        self._kill(self, wish)
+
     def _structure_changed(self, _wish: CatalogChanged) -> None:
         self._database.structure_changed()
 
@@ -348,53 +363,7 @@ _WISHES: dict[type, Callable[[Driver, Any], None]] = {
     RefreshCatalog: Driver._refresh,
     DecideElsewhere: Driver._decide_elsewhere,
     CancelStatement: Driver._cancel_statement,
+    Kill: Driver._kill_session,
     CatalogChanged: Driver._structure_changed,
     CloseSession: Driver._close,
 }
-
-
-class ClientSide(asyncio.Protocol):
-    """The client's transport speaks to the driver through this."""
-
-    def __init__(self, driver: Driver) -> None:
-        self._driver = driver
-        self.data_received = driver.client_sent  # type: ignore[method-assign]
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._driver.side_lost("client", exc)
-
-    def pause_writing(self) -> None:
-        self._driver.side_full(client=True)
-
-    def resume_writing(self) -> None:
-        self._driver.side_drained(client=True)
-
-
-class UpstreamSide(asyncio.BufferedProtocol):
-    """The upstream's transport. The buffer is shared by a loop's sessions: it is filled and copied in one callback."""
-
-    def __init__(self, driver: Driver, buffer: bytearray) -> None:
-        self._driver = driver
-        self._view = memoryview(buffer)
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self._view
-
-    def buffer_updated(self, nbytes: int) -> None:
-        self._driver.upstream_sent(bytes(self._view[:nbytes]))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._driver.side_lost("upstream", exc)
-
-    def pause_writing(self) -> None:
-        self._driver.side_full(client=False)
-
-    def resume_writing(self) -> None:
-        self._driver.side_drained(client=False)
-
-
-def log_fault(what: str, fault: BaseException, session: str = "") -> None:
-    """The kind of the fault and where it happened. Never its text: that could hold a statement or a value."""
-    frames = traceback.extract_tb(fault.__traceback__)
-    where = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames[-6:]]
-    log.error(what, extra={"fields": {"session": session, "fault": type(fault).__name__, "where": where}})

@@ -21,8 +21,8 @@ from dbgate.control.snapshots import metrics_path
 from dbgate.net.cancel import open_post, socket_path
 from dbgate.net.counters import Counters
 from dbgate.net.databases import LiveDatabase
-from dbgate.net.driver import log_fault
 from dbgate.net.elsewhere import Elsewhere
+from dbgate.net.faults import log_fault
 from dbgate.net.gateway import Gateway
 from dbgate.net.recording import LogRecorder
 from dbgate.net.tls import TlsUnusable
