@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from dbgate.settings.model import Authentication, User
+from protocols.mysql import native_password
 from protocols.postgres.scram import DEFAULT_ITERATIONS, Verifier
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`doomed`: no password will do (the user is unknown), but the exchange runs to its end."""
+    """`doomed`: no password will do (the user is unknown), but the exchange runs to its end. `native`: the digest for
+    mysql_native_password, for users who may come by it."""
 
     name: str
     verifier: Verifier = field(repr=False)
@@ -21,6 +23,7 @@ class Account:
     job: str = ""
     databases: frozenset[str] = frozenset()
     doomed: bool = False
+    native: bytes | None = field(default=None, repr=False)
 
     def may_open(self, database: str) -> bool:
         return database in self.databases
@@ -51,6 +54,7 @@ def _account(user: User) -> Account:
         role=user.role,
         job=user.job,
         databases=frozenset(user.databases),
+        native=native_password.read_verifier(user.native_verifier) if user.native_verifier else None,
     )
 
 

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
-from dbgate.net.reaching import CONNECTION_FAILURE, UpstreamUnavailable
+from dbgate.net.reaching import CONNECTION_FAILURE, QueryFailed, Row, UpstreamUnavailable
 from dbgate.net.setup_stream import ConnectionEnded
 from dbgate.net.upstream import UpstreamConnection
 from protocols.errors import PeerError
 from protocols.postgres import backend, frames
 from protocols.postgres.frontend import Query
 
-Row: TypeAlias = tuple[str | None, ...]
+__all__ = ["QueryFailed", "Row", "run_query"]
 
 #: messages of one slice: some 5 ms of work
 _SLICE = 500
-
-
-class QueryFailed(Exception):  # noqa: N818
-    """The server answered with an error."""
-
-    def __init__(self, error: backend.ErrorResponse) -> None:
-        super().__init__(f"{error.get('C')} {error.get('M')}")
-        self.error = error
-        self.sqlstate = error.get("C")
 
 
 async def run_query(connection: UpstreamConnection, sql: str) -> list[Row]:
@@ -47,8 +38,12 @@ async def run_query(connection: UpstreamConnection, sql: str) -> list[Row]:
         connection.stream.transport.abort()  # the rest of the answer would be taken for the next one's
         raise
     if answer.error is not None:
-        raise QueryFailed(answer.error)
+        raise _failed(answer.error)
     return answer.rows
+
+
+def _failed(error: backend.ErrorResponse) -> QueryFailed:
+    return QueryFailed(error.get("C") or "", error.get("M") or "")
 
 
 def _broken(cause: str) -> UpstreamUnavailable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from dbgate.net.setup_stream import SetupStream
 from dbgate.net.tls import TlsUnusable, upstream_context
@@ -13,6 +13,9 @@ from dbgate.settings.model import TlsMode, Upstream
 from dbgate.settings.secrets import SecretUnavailable
 
 CONNECTION_FAILURE, REJECTED = "08006", "08004"
+
+#: of an answer to one of the gate's own questions, as text
+Row: TypeAlias = tuple[str | None, ...]
 
 Connection = TypeVar("Connection")
 
@@ -23,6 +26,14 @@ class UpstreamUnavailable(Exception):  # noqa: N818
     def __init__(self, sqlstate: str, message: str, cause: str, *, refused: bool = False) -> None:
         super().__init__(f"{message} ({cause})")
         self.sqlstate, self.message, self.cause, self.refused = sqlstate, message, cause, refused
+
+
+class QueryFailed(Exception):  # noqa: N818
+    """The server answered one of the gate's own questions with an error."""
+
+    def __init__(self, sqlstate: str, text: str) -> None:
+        super().__init__(f"{sqlstate} {text}")
+        self.sqlstate = sqlstate
 
 
 #: whether to try TLS, in order; a plain connection after a server's no needs no second try

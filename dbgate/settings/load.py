@@ -38,6 +38,7 @@ from dbgate.settings.nodes import ROOT, Node, Report
 from dbgate.settings.problems import Problem
 from dbgate.settings.texts import UNIX_PATH_LIMIT, parse_address, parse_duration, parse_size
 from protocols.errors import UsageError
+from protocols.mysql import native_password
 from protocols.postgres.scram import Verifier
 
 #: the longest file name the gate puts below its directory for a unix socket
@@ -183,7 +184,14 @@ def _upstream(node: Node, database: str, protocol: Protocol, complain: bool) -> 
         password=node.secret("password"),
         tls=_upstream_tls(node.child("tls", _KEYS["upstream.tls"])),
         connect_timeout=node.parsed("connect_timeout", 10.0, parse_duration),
+        public_key=_public_key(node, protocol),
     )
+
+
+def _public_key(node: Node, protocol: Protocol) -> Path | None:
+    if node.has("public_key") and protocol is not Protocol.MYSQL:
+        node.wrong("public_key", "is for MySQL only", "take it out; PostgreSQL proves itself by SCRAM or TLS")
+    return node.path("public_key")
 
 
 def _upstream_tls(node: Node) -> UpstreamTls:
@@ -213,6 +221,7 @@ def _user(report: Report, root: Node, name: str, value: Any, databases: Mapping[
         databases=names,
         authentication=node.choice("authentication", Authentication.SCRAM),
         job=node.text("job"),
+        native_verifier=_native_verifier(node),
     )
 
 
@@ -223,6 +232,17 @@ def _verifier(node: Node) -> str:
             Verifier.parse(text)
     except UsageError:
         node.wrong("verifier", "is no SCRAM-SHA-256 verifier", "make one with: dbgate user verifier")
+    return text
+
+
+def _native_verifier(node: Node) -> str:
+    text = node.text("native_verifier")
+    try:
+        if text:
+            native_password.read_verifier(text)
+    except UsageError:
+        node.wrong("native_verifier", "is no mysql_native_password verifier (* and 40 hex digits)",
+                   "make one with: dbgate user verifier --native")  # fmt: skip
     return text
 
 
@@ -258,9 +278,9 @@ _KEYS = {
     "gate.tls": ("certificate", "key", "required"),
     "control": ("listen",),
     "database": ("upstream", "rules", "refresh", "protocol", "listen"),
-    "upstream": ("host", "port", "database", "user", "password", "tls", "connect_timeout"),
+    "upstream": ("host", "port", "database", "user", "password", "tls", "connect_timeout", "public_key"),
     "upstream.tls": ("mode", "root_certificate", "certificate", "key"),
-    "user": ("role", "verifier", "databases", "authentication", "job"),
+    "user": ("role", "verifier", "databases", "authentication", "job", "native_verifier"),
     "masking": ("key",),
     "audit": ("durability", "max_bytes", "when_full", "clickhouse", "statements"),
     "clickhouse": ("url", "user", "password", "database"),

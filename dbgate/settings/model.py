@@ -63,7 +63,9 @@ STANDARD_PORTS = {Protocol.POSTGRESQL: 5432, Protocol.MYSQL: 3306}
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """`host`: a name, an address, or the absolute directory of a unix socket. Times in seconds."""
+    """`host`: a name, an address, or the absolute directory of a unix socket (MySQL: or the socket itself). Times in
+    seconds. `public_key`: of a MySQL server, with which passwords are sealed where there is no TLS; else it is asked
+    for."""
 
     host: str
     user: str
@@ -72,6 +74,7 @@ class Upstream:
     password: Secret | None = None
     tls: UpstreamTls = UpstreamTls()
     connect_timeout: float = 10.0
+    public_key: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +97,15 @@ class Authentication(Enum):
 
 @dataclass(frozen=True, slots=True)
 class User:
+    """`native_verifier`: for mysql_native_password, which works only where it is set."""
+
     name: str
     role: str
     verifier: str = field(repr=False)
     databases: tuple[str, ...]
     authentication: Authentication = Authentication.SCRAM
     job: str = ""
+    native_verifier: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
