@@ -45,10 +45,11 @@ class Star:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A constant; `value` is its text, None for NULL."""
+    """A constant; `value` is its text, None for NULL. `text`: MySQL: it is a string, no number or word."""
 
     value: str | None
     at: int = -1
+    text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +276,9 @@ class Insert:
     common_tables: tuple[CommonTable, ...] = ()
     recursive: bool = False
     row_names: tuple[str, str] = ("old", "new")  # in RETURNING: qualifiers of the target's row before and after
+    replaces: bool = False  # REPLACE: rows that are in the way are deleted
+    proposed: tuple[str, ...] = ("excluded",)  # in conflict_assignments: qualifiers of the row that was to be inserted
+    proposed_columns: tuple[str, ...] = ()  # the names of its columns there, where they have others
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +291,8 @@ class Update:
     common_tables: tuple[CommonTable, ...] = ()
     recursive: bool = False
     row_names: tuple[str, str] = ("old", "new")  # in RETURNING: qualifiers of the target's row before and after
+    order_by: tuple[Expression, ...] = ()
+    limit: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +304,38 @@ class Delete:
     common_tables: tuple[CommonTable, ...] = ()
     recursive: bool = False
     row_names: tuple[str, str] = ("old", "new")  # in RETURNING: qualifiers of the target's row before and after
+    order_by: tuple[Expression, ...] = ()
+    limit: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedAssignment:
+    """`column = value` where the column may be of any of several tables."""
+
+    column: Column
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedUpdate:
+    """MySQL's UPDATE of several tables: `UPDATE a JOIN b ON ... SET a.x = 1, b.y = a.z`."""
+
+    sources: tuple[Source, ...]
+    assignments: tuple[JoinedAssignment, ...]
+    where: Expression | None = None
+    common_tables: tuple[CommonTable, ...] = ()
+    recursive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedDelete:
+    """MySQL's DELETE from several tables. `targets`: names or aliases of some of the sources."""
+
+    targets: tuple[Relation, ...]
+    sources: tuple[Source, ...]
+    where: Expression | None = None
+    common_tables: tuple[CommonTable, ...] = ()
+    recursive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +361,7 @@ class Merge:
     row_names: tuple[str, str] = ("old", "new")  # in RETURNING: qualifiers of the target's row before and after
 
 
-Write: TypeAlias = Insert | Update | Delete | Merge
+Write: TypeAlias = Insert | Update | Delete | Merge | JoinedUpdate | JoinedDelete
 
 
 # ---------------------------------------------------------------- statements
