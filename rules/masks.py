@@ -107,6 +107,7 @@ class Family(Enum):
     NUMERIC = "numeric"
     FLOAT = "float"
     DATE = "date"
+    TINY = "tiny integer"  # too few values to hide one behind another
     OTHER = "other"
 
 
@@ -138,6 +139,20 @@ FAMILIES: Final[dict[str, Family]] = {
     "bytea": Family.BYTES,
 }
 
+_MYSQL_BYTES: Final = ("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob")
+#: MySQL's and MariaDB's, by DATA_TYPE. ENUM and SET have no room for a mask of text, TIME and YEAR none for a year.
+MYSQL_FAMILIES: Final[dict[str, Family]] = {
+    **dict.fromkeys(("char", "varchar", "tinytext", "text", "mediumtext", "longtext"), Family.TEXT),
+    **dict.fromkeys(_MYSQL_BYTES, Family.BYTES),
+    **dict.fromkeys(("smallint", "mediumint", "int", "integer", "bigint"), Family.INTEGER),
+    **dict.fromkeys(("decimal", "numeric"), Family.NUMERIC),
+    **dict.fromkeys(("float", "double", "real"), Family.FLOAT),
+    **dict.fromkeys(("date", "datetime", "timestamp"), Family.DATE),
+    "tinyint": Family.TINY,
+    "json": Family.JSON,
+    "uuid": Family.UUID,
+}
+
 _ALL: Final = frozenset(Family)
 _TEXTUAL: Final = frozenset({Family.TEXT, Family.JSON})
 FITTING: Final[dict[MaskKind, frozenset[Family]]] = {
@@ -146,26 +161,30 @@ FITTING: Final[dict[MaskKind, frozenset[Family]]] = {
     MaskKind.EMAIL: _TEXTUAL,
     MaskKind.KEEP_LAST: _TEXTUAL,
     MaskKind.KEEP_FIRST: _TEXTUAL,
-    MaskKind.ROUND: frozenset({Family.INTEGER, Family.NUMERIC, Family.FLOAT}),
+    MaskKind.ROUND: frozenset({Family.TINY, Family.INTEGER, Family.NUMERIC, Family.FLOAT}),
     MaskKind.YEAR: frozenset({Family.DATE}),
     MaskKind.HASH: frozenset({*_TEXTUAL, Family.UUID, Family.BYTES, Family.INTEGER, Family.NUMERIC}),
 }
 
 
-def family(type_name: str) -> Family:
-    """The family of a base type by its name, with or without a schema before `citext` and modifiers after it."""
+def family(type_name: str, dialect: str = "postgres") -> Family:
+    """The family of a base type by its name, with or without a schema before `citext` and modifiers after it; of
+    MySQL's and MariaDB's as information_schema has it, in DATA_TYPE or COLUMN_TYPE."""
+    if dialect != "postgres":
+        return MYSQL_FAMILIES.get(_BEHIND_NAME.split(type_name, maxsplit=1)[0].lower(), Family.OTHER)
     bare = _MODIFIERS.sub("", type_name).strip()
     return FAMILIES.get(bare) or FAMILIES.get(bare.rpartition(".")[2] if bare.endswith(".citext") else "", Family.OTHER)
 
 
 _MODIFIERS: Final = re.compile(r"\([0-9, -]*\)")
+_BEHIND_NAME: Final = re.compile(r"[ (]")
 
 
-def fits(mask: Mask, type_name: str) -> bool:
+def fits(mask: Mask, type_name: str, dialect: str = "postgres") -> bool:
     """Whether the mask can be put on values of the type. An array bears what its elements bear: it is masked element
     by element. Domains: ask for their base type. Rounding whole numbers to 1 would hide nothing."""
-    found = family(type_name.removesuffix("[]"))
-    if mask.kind is MaskKind.ROUND and mask.step < 2 and found is Family.INTEGER:
+    found = family(type_name.removesuffix("[]"), dialect)
+    if mask.kind is MaskKind.ROUND and mask.step < 2 and found in (Family.TINY, Family.INTEGER):
         return False
     return found in FITTING[mask.kind]
 

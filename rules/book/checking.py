@@ -12,9 +12,10 @@ from rules.book.model import Masking, Place, Problem, RowFilter, Rule, Rulebook,
 from rules.catalog import Catalog, Column, Relation
 from rules.decision import Mask, MaskKind
 from rules.facts import ColumnId
+from rules.localizing import localized
 from rules.masks import base_type, fits
 from rules.matching import ColumnPattern, NamePattern
-from rules.naming import localized, system_test
+from rules.naming import system_test
 
 KnownFunction = Callable[[str, str], bool]
 _MOST_NAMED = 5
@@ -164,14 +165,15 @@ def _is_built_in(pattern: NamePattern, built_in: KnownFunction) -> bool:
 def _check_types(rule: Rule, masking: Masking, catalog: Catalog) -> Iterator[Problem]:
     for pattern in masking.columns:
         matched = [(column, c, base_type(catalog, c)) for column, c in _matched(pattern, catalog)]
-        wrong = [found for found in matched if not fits(masking.mask, found[2])]
+        wrong = [found for found in matched if not fits(masking.mask, found[2], catalog.dialect)]
         if wrong:
             named = _listed([f"{column} ({_shown(c.type, base)})" for column, c, base in wrong])
             what = f'rule "{rule.id}": the mask {show_mask(masking.mask)} does not fit {named}'
             why = "its type cannot hold such a value" if len(wrong) == 1 else "their types cannot hold such values"
             if not pattern.exact:
                 why += ": redacted instead"
-            yield _problem(rule, pattern.text, what, why, _fitting(masking, pattern, matched, wrong), pattern.exact)
+            mend = _fitting(masking, pattern, matched, wrong, catalog.dialect)
+            yield _problem(rule, pattern.text, what, why, mend, pattern.exact)
 
 
 def _matched(pattern: ColumnPattern, catalog: Catalog) -> Iterator[tuple[ColumnId, Column]]:
@@ -191,9 +193,9 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:_MOST_NAMED]) + more
 
 
-def _fitting(masking: Masking, pattern: ColumnPattern, matched: list[_Typed], wrong: list[_Typed]) -> str:
+def _fitting(masking: Masking, pattern: ColumnPattern, matched: list[_Typed], wrong: list[_Typed], dialect: str) -> str:
     """Masks for all that the pattern matches; where some of it can bear the mask that was meant, which."""
-    kinds = [k.value for k in MaskKind if all(fits(_sample(k), base) for *_, base in matched)]
+    kinds = [k.value for k in MaskKind if all(fits(_sample(k), base, dialect) for *_, base in matched)]
     right = [str(found[0]) for found in matched if found not in wrong]
     if not right:
         return f"masks that fit: {', '.join(kinds)}"

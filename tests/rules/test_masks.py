@@ -122,6 +122,35 @@ def test_which_masks_fit_which_types(kind: MaskKind, fitting: set[str]) -> None:
         assert all(fits(Mask(hiding), name) for name in fitting | NEVER)
 
 
+MY_TEXTS = {"char(10)", "varchar(80)", "varchar", "tinytext", "longtext", "json", "VARCHAR(3)"}
+MY_NUMBERS = {"smallint(6)", "mediumint unsigned", "int", "int(10) unsigned zerofill", "bigint", "decimal(10,2)"}
+MY_DATES = {"date", "datetime(6)", "timestamp"}
+MY_BYTES = {"binary(16)", "varbinary(20)", "longblob", "uuid"}
+MY_NEVER = {"enum('text','int')", "set('date')", "bit(8)", "year(4)", "time(3)", "geometry", "point", "vector(3)",
+            "inet6", ""}  # fmt: skip
+
+
+@pytest.mark.parametrize("dialect", ["mysql", "mariadb"])
+@pytest.mark.parametrize(
+    ("kind", "fitting"),
+    [
+        (MaskKind.KEEP_LAST, MY_TEXTS),
+        (MaskKind.KEEP_FIRST, MY_TEXTS),
+        (MaskKind.EMAIL, MY_TEXTS),
+        (MaskKind.HASH, MY_TEXTS | MY_NUMBERS | MY_BYTES),
+        (MaskKind.ROUND, MY_NUMBERS | {"float", "double(10,2)", "tinyint(1)", "tinyint unsigned"}),
+        (MaskKind.YEAR, MY_DATES),
+    ],
+)
+def test_which_masks_fit_which_types_of_mysql(kind: MaskKind, fitting: set[str], dialect: str) -> None:
+    every = MY_TEXTS | MY_NUMBERS | MY_DATES | MY_BYTES | MY_NEVER | fitting
+    assert {name for name in every if fits(Mask(kind, step=10), name, dialect)} == fitting
+    for hiding in (MaskKind.REDACT, MaskKind.NULL):
+        assert all(fits(Mask(hiding), name, dialect) for name in every)
+    assert not fits(Mask(MaskKind.ROUND, step=1), "tinyint(4)", dialect)
+    assert not fits(Mask(MaskKind.ROUND, step=1), "bigint unsigned", dialect)
+
+
 def test_every_mask_knows_its_types() -> None:
     assert FITTING.keys() == set(MaskKind)
     assert family("inet") is Family.OTHER

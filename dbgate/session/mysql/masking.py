@@ -97,8 +97,8 @@ def row_plan(
     charset: Charset = UTF8MB4,
     own_zone: bool = False,
 ) -> RowPlan:
-    """Raises ShapeError when the result must not pass. `charset`: of the names, `character_set_results`. `own_zone`: the
-    session's time zone is the one that it began with; without that, the year of a TIMESTAMP is redacted."""
+    """Raises ShapeError when the result must not pass. `charset`: of the names, `character_set_results`. `own_zone`:
+    the session has the time zone that it began with; without that, the year of a TIMESTAMP is redacted."""
     if decision.width is not None and decision.width != len(columns):
         raise ShapeError(f"the server returns {len(columns)} columns where {decision.width} were decided")
     if decision.width is None and decision.kind not in ROWS_WITHOUT_PLAN:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from rules.book import Severity, check
+from rules.catalog import Catalog, Column, Relation
 from tests.rules.worlds import CATALOG, book
 
 
@@ -97,3 +98,30 @@ def test_globs_of_one_list_that_match_nothing_are_one_warning() -> None:
 def test_every_problem_at_once_in_order() -> None:
     rulebook = book("rules:\n  - {id: b, deny: {tables: [x, y]}}\n  - {id: a, deny: {functions: [z]}}")
     assert [p.line for p in check(rulebook, CATALOG)] == [3, 3, 4]
+
+
+MYSQL = Catalog(
+    "1",
+    (Relation(1, "shop", "people", "r", (Column("email", 1, "varchar"), Column("age", 2, "tinyint"),
+                                         Column("mood", 3, "enum"), Column("born", 4, "datetime"))),),
+    schemas=frozenset({"shop"}),
+    dialect="mysql",
+    default_schema="shop",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("mask", "wrong"),
+    [
+        ("{columns: [people.email], with: hash}", ""),
+        ("{columns: [people.age], with: {round: 10}}", ""),
+        ("{columns: [people.born], with: year}", ""),
+        ("{columns: [people.mood, people.age], with: redact}", ""),
+        ("{columns: [people.age], with: hash}", "the mask hash does not fit shop.people.age (tinyint)"),
+        ("{columns: [people.mood], with: {keep_last: 1}}", "masks that fit: redact, null"),
+    ],
+)
+def test_masks_by_the_types_of_mysql(mask: str, wrong: str) -> None:
+    found = [str(problem) for problem in check(book(f"rules:\n  - {{id: a, mask: {mask}}}\n"), MYSQL)]
+    assert len(found) == (1 if wrong else 0)
+    assert all(wrong in problem for problem in found)
