@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from rules.mysql.lexemes import Kind
-from rules.mysql.utility.forms import Form, Notes, form
+from rules.mysql.utility.forms import Form, Notes, form, rule
 from rules.mysql.utility.modes import written_modes
 from rules.mysql.utility.reading import Reading
 from rules.mysql.utility.terminals import terminal

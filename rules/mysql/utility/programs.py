@@ -1,5 +1,5 @@
 """Stored programs' bodies. They are read to their end, since only the grammar tells where in a text of several
-statements a body stops; what they do is not part of the facts: code that the gate has not read is granted by rule alone."""
+statements a body stops; what they do is not part of the facts: such code is granted by rule alone."""
 
 from __future__ import annotations
 
