@@ -120,7 +120,7 @@ class Phase(Enum):
     RESPONSE = auto()
     TLS = auto()  # the caller must do the TLS handshake
     CHOOSING = auto()  # the caller must begin or refuse
-    SWITCHED = auto()  # caching_sha2_password's proof is due
+    SWITCHED = auto()  # the answer to our AuthSwitchRequest is due
     FULL = auto()  # the password, or the wish for our key
     KEY = auto()  # the caller must give the key
     SEALED = auto()  # the password under our key
@@ -280,10 +280,16 @@ class ServerLogin:
         assert self._response is not None
         if not self._response.capabilities & Capability.PLUGIN_AUTH:
             return self._decide(Unproven(native_password.NAME))
-        self._plugin, self._nonce = caching_sha2.NAME, self._switch_nonce
-        self._send(AuthSwitchRequest(self._plugin, self._nonce + b"\0").encode())
-        self._phase = Phase.SWITCHED
+        self._switch_to(caching_sha2.NAME)
         return None
+
+    def _switch_to(self, plugin: str) -> None:
+        self._plugin, self._nonce = plugin, self._switch_nonce
+        self._send(AuthSwitchRequest(plugin, self._nonce + b"\0").encode())
+        self._phase = Phase.SWITCHED
+
+    def _on_switched(self, data: bytes) -> Event | None:
+        return self._on_sha256(data) if self._plugin == SHA256_PASSWORD else self._on_sha2(data)
 
     def _decide(self, event: Event) -> Event:
         self._phase = Phase.DECIDING if not isinstance(event, Unproven) else Phase.FAILED
@@ -311,6 +317,13 @@ class ServerLogin:
             return self._key_requested()
         return self._password(data)
 
+    def _first_sha256(self, data: bytes) -> Event | None:
+        """libmysqlclient says nothing before it has got this plugin's own nonce."""
+        if data:
+            return self._on_sha256(data)
+        self._switch_to(SHA256_PASSWORD)
+        return None
+
     def _on_sha256(self, data: bytes) -> Event | None:
         if data in _EMPTY:
             return self._password(b"\0")
@@ -335,14 +348,14 @@ class ServerLogin:
 
 _READERS: dict[Phase, Callable[[ServerLogin, bytes], Event | None]] = {
     Phase.RESPONSE: ServerLogin._on_response,
-    Phase.SWITCHED: ServerLogin._on_sha2,
+    Phase.SWITCHED: ServerLogin._on_switched,
     Phase.FULL: ServerLogin._on_full,
     Phase.SEALED: ServerLogin._password,
 }
 
 _FIRST: dict[str, Callable[[ServerLogin, bytes], Event | None]] = {
     caching_sha2.NAME: ServerLogin._on_sha2,
-    SHA256_PASSWORD: ServerLogin._on_sha256,
+    SHA256_PASSWORD: ServerLogin._first_sha256,
     native_password.NAME: ServerLogin._on_native,
     CLEAR_PASSWORD: ServerLogin._on_clear,
 }

@@ -133,8 +133,8 @@ class Reception:
         self.connection_id = connection_id
         self.peer = _host(client)
         self._client = client
-        self._private = client.family == socket.AF_UNIX
-        self.login = ServerLogin(_greeting(door, connection_id), private=self._private)
+        self._bare = True
+        self.login = ServerLogin(_greeting(door, connection_id), private=client.family == socket.AF_UNIX)
 
     async def admit(self) -> Admission:
         """Raises LoginRefused (see `refuse`), ConnectionEnded, or what a TLS handshake raises. When it raises anything
@@ -143,6 +143,18 @@ class Reception:
             return await self._admit()
         except PeerError as fault:
             raise _broken(fault) from None
+        except LoginRefused:
+            raise
+        except BaseException:
+            self.abort()
+            raise
+
+    def abort(self) -> None:
+        """Closes without a word."""
+        if self._bare:
+            self._client.close()
+        elif hasattr(self, "stream"):
+            self.stream.transport.abort()
 
     def refuse(self, refusal: client_login.LoginRefused) -> None:
         """Tells the client and closes."""
@@ -168,14 +180,11 @@ class Reception:
         """The first packet's event; from then on there is a stream, inside TLS when the client asked for that."""
         loop = asyncio.get_running_loop()
         stream = SetupStream()  # not what the loop returns: with TLS, uvloop returns its own protocol
-        try:
-            event, fault = await self._read_first()
-            context = self.door.tls.context if isinstance(event, TlsRequested) and self.door.tls is not None else None
-            limit = HANDSHAKE_TIME if context is not None else None
-            await loop.connect_accepted_socket(lambda: stream, self._client, ssl=context, ssl_handshake_timeout=limit)
-        except BaseException:
-            self._client.close()
-            raise
+        event, fault = await self._read_first()
+        context = self.door.tls.context if isinstance(event, TlsRequested) and self.door.tls is not None else None
+        limit = HANDSHAKE_TIME if context is not None else None
+        self._bare = False  # from here on the socket belongs to its transport
+        await loop.connect_accepted_socket(lambda: stream, self._client, ssl=context, ssl_handshake_timeout=limit)
         self.stream = stream
         if fault is not None:
             raise fault
