@@ -65,18 +65,16 @@ def front_end(catalog: Catalog) -> FrontEnd:
     if catalog.dialect == POSTGRES:
         return postgres_front_end()
     if catalog.dialect in MYSQL_BRANDS:
-        return mysql_front_end(catalog.dialect, catalog.server_version)
+        return mysql_front_end(catalog)
     raise ValueError(f'no front end reads the dialect "{catalog.dialect}"')
 
 
-def mysql_front_end(brand: str = "mysql", version: int = 90700) -> FrontEnd:
-    """MySQL's and MariaDB's. Imported when first needed, since the parser is heavy."""
-    from rules import lineage, mysql
-    from rules.mysql import system_schemas
+def mysql_front_end(catalog: Catalog) -> FrontEnd:
+    """That of the catalog's brand and version. Imported when first needed, since the parser is heavy."""
+    from rules import lineage
+    from rules.mysql import front_end, system_schemas
 
-    return FrontEnd(
-        lambda text: mysql.read(text, brand, version), lineage.facts, system_schemas.readable, _view_columns
-    )
+    return FrontEnd(lambda text: front_end.read(text, catalog), lineage.facts, system_schemas.readable, _view_columns)
 
 
 def postgres_front_end() -> FrontEnd:

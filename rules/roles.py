@@ -11,8 +11,9 @@ from rules.decision import Mask, MaskKind
 from rules.facts import ColumnId, TableId
 from rules.family import descendants, with_parents
 from rules.limits import strictest
+from rules.localizing import localized
 from rules.matching import NamePattern
-from rules.naming import localized, system_test
+from rules.naming import system_test
 from rules.sensitive import Sensitive
 from rules.taxonomy import KINDS
 

@@ -13,9 +13,10 @@ from rules.filters.refusals import NotSpliced
 from rules.filters.splicing import Splicer
 from rules.granting import is_harmless, may_reach
 from rules.lineage.early import torn_parameters
+from rules.lineage.postgres import SYSTEM_SCHEMAS
 from rules.lineage.queries import query
 from rules.lineage.reader import Reader
-from rules.lineage.relations import SYSTEM_SCHEMAS, shape
+from rules.lineage.relations import shape
 from rules.lineage.scope import Scope
 from rules.lineage.values import Refused
 from rules.lineage.views import DEFINITION_PATH, query_of

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rules.facts import Use
 from rules.lineage.equality import EQUALITY, MEMBERSHIP, NULLNESS, bare, certain, is_constant, plain, use_of
 from rules.lineage.expressions import value
@@ -72,7 +74,8 @@ def _equal(reader: Reader, left: Expression, right: Expression, scope: Scope, jo
         return sum(_equal(reader, a, b, scope, join) for a, b in pairs) > 0
     left, right = bare(left, "coalesce"), bare(right, "coalesce")
     a, b = value(reader, left, scope), value(reader, right, scope)
-    compared(reader, a, b, use_of(left, a, right, b, join))
+    use = use_of(left, a, right, b, join)
+    compared(reader, a, b, use if reader.dialect.alike(reader, left, a, right, b) else Use.FILTER)
     return bool(a.sources or b.sources) or _looks(left) or _looks(right)
 
 
@@ -87,6 +90,8 @@ def compared(reader: Reader, a: Item, b: Item, use: Use) -> None:
 
 def merged(reader: Reader, a: Item, b: Item) -> None:
     """USING and NATURAL compare by equality; a computed side makes it a filter on what it is computed from."""
+    if not reader.dialect.alike(reader, None, a, None, b):
+        return compared(reader, a, b, Use.FILTER)
     if (certain(a) and b.listed) or (certain(b) and a.listed):
         return compared(reader, a, b, Use.EQUALITY)
     return compared(reader, a, b, Use.JOIN if certain(a) and certain(b) else Use.FILTER)
@@ -103,8 +108,15 @@ def _among(reader: Reader, e: Operation, scope: Scope) -> bool:
     items = [value(reader, t, scope) for t in tests]
     if not all(plain(t, i) for t, i in zip(tests, items, strict=True)):
         return False
-    reader.use(Use.EQUALITY, united(items))
+    pairs = (pair for r in rest for pair in zip(tests, items, _cells(r, tests), strict=False))
+    alike = all(reader.dialect.alike(reader, test, item, cell, None) for test, item, cell in pairs)
+    reader.use(Use.EQUALITY if alike else Use.FILTER, united(items))
     return True
+
+
+def _cells(e: Expression, tests: Sequence[Expression]) -> Sequence[Expression]:
+    """What each of the tests is compared with in one member of the list."""
+    return e.operands if _is_row(e) and len(tests) > 1 else (e,) * len(tests)  # type: ignore[union-attr]
 
 
 def _in_query(reader: Reader, e: Subquery, scope: Scope) -> bool:
@@ -115,6 +127,8 @@ def _in_query(reader: Reader, e: Subquery, scope: Scope) -> bool:
     tests = test.operands if isinstance(test, Operation) and test.operator == "row" else (test,)
     given = [value(reader, t, scope) for t in tests if t is not None]
     plain = all(isinstance(t, Column) for t in tests) and all(certain(i) or i.listed for i in (*given, *items))
+    pairs = zip(given, items, strict=False)
+    plain = plain and all(reader.dialect.alike(reader, None, one, None, other) for one, other in pairs)
     use = Use.EQUALITY if plain else Use.FILTER
     reader.use(use, united((*given, *items)))
     return True

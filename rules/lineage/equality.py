@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from rules.facts import Use
+from rules.lineage.reader import Reader
 from rules.lineage.values import Item
 from rules.tree import Cast, Column, Expression, Literal, Operation, Parameter
 
@@ -62,7 +63,7 @@ def _testable(e: Expression, item: Item) -> bool:
     return plain(e, item) or item.tested
 
 
-def is_tested(e: Operation, operands: Sequence[Item]) -> bool:
+def is_tested(reader: Reader, e: Operation, operands: Sequence[Item]) -> bool:
     """Whether the value follows from comparisons for equality alone."""
     if e.qualifier:
         return False
@@ -71,5 +72,9 @@ def is_tested(e: Operation, operands: Sequence[Item]) -> bool:
     if e.operator in NULLNESS:
         return certain(operands[0]) and isinstance(e.operands[0], Column)
     if e.operator in EQUALITY and len(operands) == 2:
-        return use_of(e.operands[0], operands[0], e.operands[1], operands[1], join=False) is Use.EQUALITY
-    return e.operator in MEMBERSHIP and plain(e.operands[0], operands[0]) and all(map(is_constant, e.operands[1:]))
+        alike = reader.dialect.alike(reader, e.operands[0], operands[0], e.operands[1], operands[1])
+        return alike and use_of(e.operands[0], operands[0], e.operands[1], operands[1], join=False) is Use.EQUALITY
+    if e.operator not in MEMBERSHIP or not plain(e.operands[0], operands[0]):
+        return False
+    rest = zip(e.operands[1:], operands[1:], strict=True)
+    return all(is_constant(o) and reader.dialect.alike(reader, e.operands[0], operands[0], o, i) for o, i in rest)

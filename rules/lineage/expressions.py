@@ -11,7 +11,7 @@ from rules.lineage.arithmetic import CONDITIONS
 from rules.lineage.equality import is_tested
 from rules.lineage.numbers import Kind, Number
 from rules.lineage.reader import Reader
-from rules.lineage.scope import Scope, entry_of, reference
+from rules.lineage.scope import Scope, entry_of
 from rules.lineage.values import (
     CONSTANT,
     NO_SOURCES,
@@ -50,7 +50,7 @@ def values(reader: Reader, expressions: Iterable[Expression], scope: Scope) -> l
 
 def column(reader: Reader, e: Column, scope: Scope) -> Item:
     try:
-        item = reference(scope, e.path)
+        item = reader.dialect.column(reader, e, scope)
     except Refused as ambiguous:
         raise ambiguous.placed(e.at) from None
     return item if item is not None else _notation(reader, e, scope)
@@ -58,7 +58,7 @@ def column(reader: Reader, e: Column, scope: Scope) -> Item:
 
 def _notation(reader: Reader, e: Column, scope: Scope) -> Item:
     """`t.f`, PostgreSQL's other way to write f(t)."""
-    entry = entry_of(scope, e.path[:-1]) if len(e.path) > 1 else None
+    entry = reader.dialect.entry(scope, e.path[:-1]) if len(e.path) > 1 else None
     if entry is None or not functions.exists(reader, e.path[-1]):
         raise unknown_column(e, scope)
     functions.used(reader, (e.path[-1],))
@@ -94,15 +94,15 @@ def constant(reader: Reader, e: Literal | Parameter, scope: Scope) -> Item:
 
 def star(reader: Reader, e: Star, scope: Scope) -> Item:
     """`t.*` inside an expression: the whole row."""
-    items = starred(e, scope)
+    items = starred(reader, e, scope)
     return Item("?column?", united(items), False, None, items)
 
 
-def starred(e: Star, scope: Scope) -> tuple[Item, ...]:
+def starred(reader: Reader, e: Star, scope: Scope) -> tuple[Item, ...]:
     """The columns that `*` or `t.*` stands for. Raises Refused for an unknown qualifier."""
     if not e.qualifier:
         return tuple(i for entry in scope.entries if entry.columns for i in entry.items)
-    entry = entry_of(scope, e.qualifier)
+    entry = reader.dialect.entry(scope, e.qualifier)
     if entry is None:
         raise unknown_column(Column((*e.qualifier, "*"), e.at), scope)
     return entry.items
@@ -122,7 +122,7 @@ def call(reader: Reader, e: Call, scope: Scope) -> Item:
         _counted(reader, e, arguments)
         return COUNT
     made = computed(united(arguments), e.name[-1])
-    hazards.of_call(reader, e, arguments, made)
+    reader.dialect.of_call(reader, e, arguments, made)
     made.tested = bool(made.sources) and all(item.tested for item in arguments if item.sources)
     return made
 
@@ -170,7 +170,7 @@ def _counted(reader: Reader, e: Call, arguments: list[Item]) -> None:
 def cast(reader: Reader, e: Cast, scope: Scope) -> Item:
     item = value(reader, e.operand, scope)
     type_name = _type(reader, e.type_name)
-    fails, number = hazards.of_cast(reader, e, item)
+    fails, number = reader.dialect.of_cast(reader, e, item)
     if item.sources:
         made = Item(item.name, item.sources, False, type_name, weight=item.weight, hollow=item.hollow, fails=fails)
         made.number, made.tested, made.array = number, item.tested, e.is_array
@@ -216,13 +216,13 @@ def operation(reader: Reader, e: Operation, scope: Scope) -> Item:
         reader.functions.add(FunctionUse(".".join(e.qualifier), f"operator {e.operator}", FunctionRisk.USER))
     operands = values(reader, e.operands, scope)
     made = computed(united(operands))
-    hazards.of_operation(reader, e, operands, made)
+    reader.dialect.of_operation(reader, e, operands, made)
     if e.operator == "case":
         made.number = _case(reader, e, operands, scope)
     lazily.of_operation(reader, e, operands)
     if not made.sources:
         return made if made.weight > 1 or made.fails or made.number else CONSTANT
-    made.tested = is_tested(e, operands)
+    made.tested = is_tested(reader, e, operands)
     return made
 
 

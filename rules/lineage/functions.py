@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rules.catalog import Catalog, Function
 from rules.facts import FunctionRisk, FunctionUse
+from rules.lineage.dialect import dialect_of
 from rules.lineage.reader import Reader
 from rules.lineage.values import Refused
 from rules.postgres.functions import extension_risk, result_columns, risk_of
@@ -26,6 +27,11 @@ def used(reader: Reader, name: tuple[str, ...], at: int = -1) -> None:
 
 
 def candidates(catalog: Catalog, name: tuple[str, ...]) -> frozenset[FunctionUse]:
+    """All meanings of the name."""
+    return dialect_of(catalog).candidates(catalog, name)
+
+
+def postgres_candidates(catalog: Catalog, name: tuple[str, ...]) -> frozenset[FunctionUse]:
     """All meanings of the name: overload resolution is the server's, so each of them counts."""
     schema, bare = (name[-2] if len(name) > 1 else None), name[-1]
     found = {FunctionUse(f.schema, bare, _risk(f)) for f in _user_functions(catalog, schema, bare)}

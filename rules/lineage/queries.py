@@ -11,7 +11,6 @@ from rules.lineage.common import Common
 from rules.lineage.conditions import condition
 from rules.lineage.equality import is_constant
 from rules.lineage.expressions import ordered, partitioned, starred, value, values
-from rules.lineage.names import output_name
 from rules.lineage.reader import Reader
 from rules.lineage.scope import Scope
 from rules.lineage.sources import composite_columns, from_clause, renamed
@@ -113,12 +112,13 @@ def _write(reader: Reader, body: Write, inner: Scope) -> tuple[Item, ...]:
 
 def _select(reader: Reader, q: Select, outer: Scope) -> tuple[Item, ...]:
     inner = with_clause(reader, q.common_tables, q.recursive, outer) if q.common_tables else outer
-    scope = from_clause(reader, q.sources, inner)
+    scope = reader.dialect.early(from_clause(reader, q.sources, inner), q)
     if q.where is not None:
         condition(reader, q.where, scope)
     reader.settled = q is reader.top
     items = outputs(reader, q.outputs, scope)
     reader.use(Use.PROJECT, united(items))
+    scope = reader.dialect.late(scope, q)
     if q.group_by:
         _grouped(reader, q.group_by, scope, items)
     reader.settled = False
@@ -146,18 +146,18 @@ def outputs(reader: Reader, listed: Iterable[Output], scope: Scope) -> tuple[Ite
     for output in listed:
         e = output.expression
         if type(e) is Star:
-            items += starred(e, scope)
+            items += starred(reader, e, scope)
         elif type(e) is Field and e.name is None:
             items += _fields(reader, e, scope)
         else:
             item = value(reader, e, scope)
-            items.append(item.named(output.name or _name(e, item)))
+            items.append(item.named(output.name or _name(reader, e, item)))
     return tuple(items)
 
 
-def _name(e: Expression, item: Item) -> str:
+def _name(reader: Reader, e: Expression, item: Item) -> str:
     """A scalar subquery is called what its own column is called."""
-    return item.name if isinstance(e, Subquery) and e.form == "scalar" else output_name(e)
+    return item.name if isinstance(e, Subquery) and e.form == "scalar" else reader.dialect.output_name(e)
 
 
 def _fields(reader: Reader, e: Field, scope: Scope) -> tuple[Item, ...]:

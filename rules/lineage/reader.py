@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rules.catalog import Catalog, Relation
 from rules.facts import ColumnId, FunctionUse, TableUse, Use
-from rules.lineage.values import MissingRelation, Refused, Sources
+from rules.lineage.dialect import dialect_of
+from rules.lineage.values import MissingRelation, Sources
 from rules.tree import Access
 
 
@@ -15,13 +16,14 @@ class Reader:
     `fails_early`: an expression that may fail stands elsewhere, so that it may meet rows which a condition rejects."""
 
     __slots__ = (
-        "at", "catalog", "copies", "fails_early", "functions", "has_where", "parameters", "path", "settled", "tables",
-        "top", "uses",
+        "at", "catalog", "copies", "dialect", "fails_early", "functions", "has_where", "parameters", "path", "settled",
+        "tables", "top", "uses",
     )  # fmt: skip
 
     def __init__(self, catalog: Catalog, search_path: tuple[str, ...]) -> None:
         self.catalog = catalog
-        self.path = effective_path(search_path)
+        self.dialect = dialect_of(catalog)
+        self.path = self.dialect.path(search_path)
         self.tables: set[TableUse] = set()
         self.functions: set[FunctionUse] = set()
         self.uses: dict[Use, set[ColumnId]] = {}
@@ -51,23 +53,10 @@ class Reader:
         return relation
 
     def lookup(self, name: tuple[str, ...]) -> Relation | None:
-        by_name = self.catalog.by_name
-        if len(name) == 1:
-            return next((r for s in self.path if (r := by_name.get((s, name[0])))), None)
-        if len(name) > 3:
-            raise Refused("name", f'"{".".join(name)}" has too many parts', "write schema.table")
-        return by_name.get((self.schema(name[-2]), name[-1]))
+        return self.dialect.lookup(self, name)
 
     def schema(self, name: str) -> str:
         """`pg_temp` stands for this session's own temporary schema, whose real name means the same."""
         if name != "pg_temp":
             return "pg_temp" if name == self.catalog.temp_schema else name
         return next((s for s in self.path if s.startswith("pg_temp_")), name)
-
-
-def effective_path(search_path: tuple[str, ...]) -> tuple[str, ...]:
-    """The schemas in the order PostgreSQL searches relations: temporary and pg_catalog first unless listed."""
-    own = next((s for s in search_path if s.startswith("pg_temp_")), "pg_temp")
-    path = tuple(own if s == "pg_temp" else s for s in search_path)
-    head = () if own in path else (own,)
-    return head + path if "pg_catalog" in path else (*head, "pg_catalog", *path)

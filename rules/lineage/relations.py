@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 from rules.catalog import Catalog, Relation
 from rules.facts import ColumnId, FunctionUse, TableUse
+from rules.lineage.dialect import dialect_of
 from rules.lineage.dimensions import is_array
-from rules.lineage.numbers import of_type
 from rules.lineage.values import Item, Refused, index
 from rules.tree import Access
 
 VIEWS = frozenset("vm")
 READABLE_KINDS = frozenset("rpvmfS")
-SYSTEM_SCHEMAS = frozenset({"pg_catalog", "information_schema"})
 
 
 class Shape:
@@ -54,7 +53,7 @@ def shape(catalog: Catalog, relation: Relation, only: bool = False) -> Shape:
 def _made(catalog: Catalog, relation: Relation, only: bool) -> Shape | Refused:
     if relation.kind not in READABLE_KINDS:
         return Refused("relation", f'"{relation.name}" is not a table or view', "")
-    if relation.kind in VIEWS and relation.schema not in SYSTEM_SCHEMAS:
+    if relation.kind in VIEWS and not dialect_of(catalog).is_system(relation.schema):
         from rules.lineage.views import view_shape  # views are read by the whole resolver
 
         return view_shape(catalog, relation)
@@ -63,13 +62,14 @@ def _made(catalog: Catalog, relation: Relation, only: bool) -> Shape | Refused:
 
 def _stored(catalog: Catalog, relation: Relation, only: bool) -> Shape:
     family = related(catalog, relation, only)
+    dialect = dialect_of(catalog)
     items = tuple(
         Item(
             c.name,
             frozenset(ColumnId(*r.qualified, c.name) for r in family if r.column(c.name)),
             True,
             c.type,
-            number=of_type(c.type, c.modifier),
+            number=dialect.number(catalog, c),
             array=is_array(catalog, c),
         )
         for c in relation.columns

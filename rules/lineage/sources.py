@@ -62,17 +62,17 @@ def table_entry(reader: Reader, item: Relation) -> Entry:
     known = shape(reader.catalog, relation, item.only)
     reader.tables |= known.tables
     reader.functions |= known.functions
-    return entry_of_shape(item, relation_name=relation.name, known=known, relation=relation)
+    return entry_of_shape(reader, item, relation_name=relation.name, known=known, relation=relation)
 
 
-def entry_of_shape(item: Relation, relation_name: str, known: Shape, relation: Any) -> Entry:
+def entry_of_shape(reader: Reader, item: Relation, relation_name: str, known: Shape, relation: Any) -> Entry:
     alias = item.alias or relation_name
     items = renamed(known.items, item.column_aliases, alias)
     return Entry(
         alias,
         items,
         by_name=known.by_name if items is known.items else None,
-        relation=relation if item.alias is None else None,
+        relation=reader.dialect.entry_schema(relation, item.alias),
         system=known.system,
         composite=known.composite,
     )

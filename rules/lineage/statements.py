@@ -186,12 +186,7 @@ def _possible(reader: Reader, name: tuple[str, ...], creates: bool, temporary: b
     the path; for DROP IF EXISTS, one in any schema of it."""
     if len(name) > 1:
         return [(reader.schema(name[-2]), name[-1])]
-    if temporary:
-        return [(reader.schema("pg_temp"), name[0])]
-    schemas = [s for s in reader.path if s != "pg_catalog" and not s.startswith("pg_temp")]
-    if creates:
-        schemas = [s for s in schemas if s in reader.catalog.schemas][:1]
-    return [(schema, name[0]) for schema in schemas or ["public"]]
+    return reader.dialect.own_places(reader, name[0], creates, temporary)
 
 
 def _reach(reader: Reader, relation: Relation, access: Access) -> None:

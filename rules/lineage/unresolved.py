@@ -92,5 +92,4 @@ def _table(reader: Reader, name: tuple[str, ...]) -> tuple[str, str] | None:
         return relation.qualified
     if len(name) > 1:
         return (reader.schema(name[-2]), name[-1])
-    schemas = (s for s in reader.path if s != "pg_catalog" and not s.startswith("pg_temp"))
-    return (next(schemas, "public"), name[0])
+    return reader.dialect.own_places(reader, name[0], creates=False, temporary=False)[0]

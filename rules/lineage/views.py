@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from rules.catalog import Catalog, Relation
 from rules.facts import ColumnId, FunctionRisk, TableUse
+from rules.lineage.dialect import dialect_of
+from rules.lineage.postgres import DEFINITION_PATH as DEFINITION_PATH
+from rules.lineage.postgres import query_of as query_of
 from rules.lineage.queries import query
 from rules.lineage.reader import Reader
 from rules.lineage.relations import Shape
 from rules.lineage.scope import Scope
 from rules.lineage.values import Item, MissingRelation, Refused, Sources
-from rules.postgres import read
-from rules.tree import Access, Query, Select, SetOperation, Unparsable, Values
-
-#: Definitions come with every name qualified; what is not qualified is built in (or public, in a test's DDL).
-DEFINITION_PATH = ("pg_catalog", "public")
+from rules.tree import Access
 
 
 def view_shape(catalog: Catalog, view: Relation) -> Shape | Refused:
@@ -35,8 +34,9 @@ def view_shape(catalog: Catalog, view: Relation) -> Shape | Refused:
 def _expanded(catalog: Catalog, view: Relation) -> Shape:
     if view.definition is None:
         raise Refused("view", "its definition is not known")
-    reader = Reader(catalog, view.path or DEFINITION_PATH)
-    items = query(reader, query_of(view.definition), Scope((), None, {}))
+    body, path = dialect_of(catalog).definition(catalog, view)
+    reader = Reader(catalog, path)
+    items = query(reader, body, Scope((), None, {}))
     if len(items) != len(view.columns):
         raise Refused("view", f"its query has {len(items)} columns, the view {len(view.columns)}")
     columns = tuple(_column(view, c.name, c.type, item) for c, item in zip(view.columns, items, strict=True))
@@ -62,17 +62,6 @@ def _owned(item: Item, name: str, of_type: str | None, row: tuple[Item, ...] | N
         name, item.sources | own, item.direct, of_type, row, item.mixed, item.listed, item.weight, item.hollow,
         item.fails, item.number, item.tested, item.array,
     )  # fmt: skip
-
-
-def query_of(text: str) -> Query:
-    """The query in a view's definition: a SELECT, or a CREATE VIEW around one. Raises Refused when there is none."""
-    found = read(text)
-    if isinstance(found, Unparsable):
-        raise Refused("view", found.reason)
-    body = found[0].body if len(found) == 1 else None
-    if not isinstance(body, Select | Values | SetOperation):
-        raise Refused("view", "its definition is not a query")
-    return body
 
 
 def _not_understood(view: Relation, why: str) -> Refused:

@@ -12,7 +12,7 @@ from rules.lineage.conditions import condition
 from rules.lineage.expressions import value, values
 from rules.lineage.queries import outputs, query, with_clause
 from rules.lineage.reader import Reader
-from rules.lineage.relations import SYSTEM_SCHEMAS, VIEWS, shape, uses_of
+from rules.lineage.relations import VIEWS, shape, uses_of
 from rules.lineage.scope import Scope
 from rules.lineage.sources import bring, entry_of_shape, from_clause
 from rules.lineage.values import Entry, Item, Refused, paired, united
@@ -54,14 +54,14 @@ class Target:
         self.relation = reader.find(item.name, item.start)
         known = shape(reader.catalog, self.relation, item.only)
         reader.functions |= known.functions
-        self.entry = entry_of_shape(item, self.relation.name, known, self.relation)
+        self.entry = entry_of_shape(reader, item, self.relation.name, known, self.relation)
         self.assigned: dict[str, Item] = {}
         writes(reader, self.relation, access, item.only)
 
 
 def writes(reader: Reader, relation: Stored, access: Access, only: bool) -> None:
     """The write itself, the children it reaches, and the tables a view passes it on to."""
-    if relation.kind in VIEWS and relation.schema not in SYSTEM_SCHEMAS:
+    if relation.kind in VIEWS and not reader.dialect.is_system(relation.schema):
         below = {TableUse(u.table, access, u.through) for u in shape(reader.catalog, relation).tables}
         reader.tables |= below
         return
