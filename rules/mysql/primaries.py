@@ -1,8 +1,9 @@
 """What an expression is made of: constants, names, variables, brackets, CASE and the forms that keywords begin.
 
-Names of `Operation.operator` here: `row`; `case` (argument if any, then condition, result, ..., ELSE result if any; also
-`IF(c, a, b)`); `->` `->>` (column, path); `default` (); `default_of` (column); `match` (columns..., what AGAINST looks
-for); `binary`; `collate`; `assign_variable` `user_variable` `system_variable` `interval` as in `rules.mysql.expressions`.
+Names of `Operation.operator` here: `row`; `case` (argument if any, then condition, result, ..., ELSE result if any;
+also `IF(c, a, b)`); `->` `->>` (column, path); `default` (); `default_of` (column); `match` (columns..., what AGAINST
+looks for); `binary`; `collate`; `interval_of` (the function INTERVAL); `assign_variable` `user_variable`
+`system_variable` `interval` as in `rules.mysql.expressions`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from rules.mysql.calls import SPECIAL, call, is_call, no_brackets
-from rules.mysql.keywords import CHARACTER_SETS
+from rules.mysql.keywords import CHARACTER_SETS, words
 from rules.mysql.lexemes import Kind, decoded
 from rules.mysql.nesting import opens_query
 from rules.mysql.parser import Parser
@@ -202,7 +203,7 @@ def _bracket(p: Parser) -> Expression:
     return _row_of(p, first, at)
 
 
-def _row_of(p: Parser, first: Expression, at: int) -> Expression:
+def _row_of(p: Parser, first: Expression, at: int) -> Operation:
     found = [first]
     while p.accept(","):
         found.append(p.expression())
@@ -295,8 +296,8 @@ def _match(p: Parser) -> Expression:
     from rules.mysql.expressions import BITS, expression  # expressions are made of these
 
     operands.append(expression(p, BITS))
-    for words in _MODES:
-        p.accept(*words)
+    for mode in _MODES:
+        p.accept(*mode)
     p.expect(")")
     return Operation("match", tuple(operands), (), at)
 
@@ -307,46 +308,31 @@ _MODES: Final = (("in", "natural", "language", "mode"), ("in", "boolean", "mode"
 def _interval(p: Parser) -> Expression:
     """`INTERVAL x DAY`; `INTERVAL(x, a, b ...)` is the function."""
     at = p.starts[p.advance()]
+    if p.word == "(" and _has_comma(p):
+        p.advance()
+        made = _row_of(p, p.expression(), at)
+        return Operation("interval_of", made.operands, (), at)
     amount = p.expression()
-    if p.word not in UNITS and isinstance(amount, Operation) and amount.operator == "row":
-        return Operation("interval_of", amount.operands, (), at)
     if not p.accept_any(UNITS):
         raise p.failure("a unit such as DAY is expected")
     return Operation("interval", (amount,), (), at)
 
 
-UNITS: Final = frozenset(
-    [
-        "microsecond",
-        "second",
-        "minute",
-        "hour",
-        "day",
-        "week",
-        "month",
-        "quarter",
-        "year",
-        "second_microsecond",
-        "minute_microsecond",
-        "minute_second",
-        "hour_microsecond",
-        "hour_second",
-        "hour_minute",
-        "day_microsecond",
-        "day_second",
-        "day_minute",
-        "day_hour",
-        "year_month",
-        "sql_tsi_second",
-        "sql_tsi_minute",
-        "sql_tsi_hour",
-        "sql_tsi_day",
-        "sql_tsi_week",
-        "sql_tsi_month",
-        "sql_tsi_quarter",
-        "sql_tsi_year",
-    ]
-)
+def _has_comma(p: Parser) -> bool:
+    """Does the bracket that comes next hold several values?"""
+    at, end = p.at + 1, p.partner(p.at)
+    while at < end:
+        if p.words[at] == ",":
+            return True
+        at = p.partner(at) + 1 if p.words[at] == "(" else at + 1
+    return False
+
+
+UNITS: Final = words("""
+    microsecond second minute hour day week month quarter year second_microsecond minute_microsecond minute_second
+    hour_microsecond hour_second hour_minute day_microsecond day_second day_minute day_hour year_month
+    sql_tsi_second sql_tsi_minute sql_tsi_hour sql_tsi_day sql_tsi_week sql_tsi_month sql_tsi_quarter sql_tsi_year
+""")
 
 _BY_WORD: Final[dict[str, Callable[[Parser], Expression]]] = {
     "(": _bracket,

@@ -23,7 +23,7 @@ def values_query(p: Parser) -> Query:
 
 
 def rows(p: Parser, word: str = "") -> tuple[Row, ...]:
-    """Rows in brackets, commas between, each behind `word`. Of rows of constants alone one stands for all of its width."""
+    """Rows in brackets, commas between, each behind `word`. Of those of constants alone one for each width stays."""
     found: list[Row] = []
     widths: set[int] = set()
     while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from rules.mysql.json_clauses import table_columns
@@ -35,38 +36,54 @@ def joined(p: Parser) -> Source:
     """A table reference: one factor and the joins after it."""
     made = _factor(p)
     while p.word in _JOINS:
-        made = _join(p, made)
+        made, _ = _join(p, made)
     return made
 
 
-def _join(p: Parser, left: Source) -> Source:
+def _join(p: Parser, left: Source) -> tuple[Source, int]:
+    """The join that goes on from `left`, and how many joins it is above it.
+
+    `a JOIN b JOIN c ON x ON y` is a JOIN (b JOIN c ON x) ON y; without the second ON it is (a CROSS JOIN b) JOIN c."""
     if p.accept("natural"):
         kind = _kind(p)
-        return Join(kind, left, _factor(p), natural=True)
-    if p.accept("straight_join"):
-        kind = JoinKind.INNER
-    else:
-        kind = _kind(p)
-    right = _factor(p)
+        return Join(kind, left, _factor(p), natural=True), 1
+    kind = JoinKind.INNER if p.accept("straight_join") else _kind(p)
+    right, levels = _factor(p), 0
+    if p.word in _JOINS:
+        p.enter()
+        while p.word in _JOINS:
+            right, more = _join(p, right)
+            levels += more
+        p.leave()
+    if p.word in ("on", "using"):
+        return _conditioned(p, kind, left, right), 1
     if kind in _OUTER:
-        while p.word in _JOINS:  # a LEFT JOIN b JOIN c ON ... ON ...
-            right = _join(p, right)
-    return _conditioned(p, kind, left, right)
+        raise p.failure("ON is expected")
+    return _crossed(left, right, levels), levels + 1
+
+
+def _crossed(left: Source, right: Source, levels: int) -> Source:
+    """A join without a condition, below the joins that its right side goes on with."""
+    spine: list[Join] = []
+    for _ in range(levels):
+        assert isinstance(right, Join)
+        spine.append(right)
+        right = right.left
+    made: Source = Join(JoinKind.CROSS, left, right)
+    for each in reversed(spine):
+        made = replace(each, left=made)
+    return made
 
 
 def _conditioned(p: Parser, kind: JoinKind, left: Source, right: Source) -> Source:
     if p.accept("on"):
         return Join(kind, left, right, p.expression())
-    if p.accept("using"):
-        p.expect("(")
-        found = [p.column_name()]
-        while p.accept(","):
-            found.append(p.column_name())
-        p.expect(")")
-        return Join(kind, left, right, using=tuple(found))
-    if kind in _OUTER:
-        raise p.failure("ON is expected")
-    return Join(JoinKind.CROSS, left, right)
+    p.expect("using", "(")
+    found = [p.column_name()]
+    while p.accept(","):
+        found.append(p.column_name())
+    p.expect(")")
+    return Join(kind, left, right, using=tuple(found))
 
 
 _OUTER: Final = frozenset({JoinKind.LEFT, JoinKind.RIGHT})

@@ -10,7 +10,7 @@ _ESCAPE: Final = re.compile(r"\\(.)|''|\"\"", re.S)
 
 
 def value_of(written: str) -> str:
-    """`'it''s\\n'` -> the value. `written`: with its quotes, of either kind; `\\%` and `\\_` stay as they are for LIKE."""
+    """`'it''s\\n'` -> the value. `written`: with its quotes, of either kind; `\\%` and `\\_` stay as they are."""
     quote, body = written[0], written[1:-1]
     if "\\" not in body and quote not in body:
         return body

@@ -11,9 +11,9 @@ from rules.tree import Name
 
 _TYPES: Final = words("""
     binary varbinary char character nchar varchar nvarchar date datetime time timestamp year decimal dec numeric fixed
-    float double real signed unsigned int integer tinyint smallint mediumint bigint json text tinytext mediumtext longtext
-    blob tinyblob mediumblob longblob bit bool boolean enum set point linestring polygon multipoint multilinestring
-    multipolygon geometrycollection geomcollection geometry vector inet4 inet6 uuid
+    float double real signed unsigned int integer tinyint smallint mediumint bigint json text tinytext mediumtext
+    longtext blob tinyblob mediumblob longblob bit bool boolean enum set point linestring polygon multipoint
+    multilinestring multipolygon geometrycollection geomcollection geometry vector inet4 inet6 uuid
 """)
 _AFTER: Final = words("integer int unsigned signed zerofill precision varying binary ascii unicode byte")
 

@@ -214,7 +214,6 @@ def delete(p: Parser, common: With = NO_WITH) -> Write:
     if p.accept("using"):
         return _joined_delete(p, targets, common)
     p.at = first
-    p.relations.pop()
     return _delete_one(p, common)
 
 
@@ -227,10 +226,15 @@ def _targets(p: Parser) -> tuple[Relation, ...]:
 
 
 def _deleted(p: Parser) -> Relation:
-    name, start, end = p.table_path()
-    if p.accept("."):
-        p.expect("*")
-    return Relation(name, start=start, end=end)
+    start = p.start
+    parts = [p.table_part()]
+    while p.accept("."):
+        if p.accept("*"):
+            break
+        if len(parts) == 2:
+            raise p.failure("a star is expected")
+        parts.append(p.table_part())
+    return Relation(tuple(parts), start=start, end=p.ends[p.at - 1])
 
 
 def _joined_delete(p: Parser, targets: tuple[Relation, ...], common: With) -> Write:
