@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from rules import mysql_settings
 from rules.book.model import Allow, Deny, Limiting, RowFilter, Rule
 from rules.closed_columns import closed_columns
 from rules.copying import copy_out, unmaskable_copy
@@ -25,10 +26,12 @@ from rules.hiding import (
     reshaping,
     unseen_run,
 )
+from rules.naming import POSTGRES
 from rules.plans import revealing_plan
 from rules.roles import RoleView, covering
 from rules.settings_policy import objection
 from rules.spelling import did_you_mean
+from rules.telling import telling
 from rules.time_limit import raised_time
 from rules.touching import changes_own, direct_tables, read_columns, show_table, statement_words, use_words
 from rules.tree import Access, Unparsable
@@ -185,7 +188,8 @@ def _setting(facts: Facts, view: RoleView) -> Refusal | None:
         raised = raised_time(facts, view.limits.time)
         if raised is not None:
             return raised
-    reasons = (objection(setting, unrestricted=view.unrestricted) for setting in facts.settings)
+    object_to = objection if view.catalog.dialect == POSTGRES else mysql_settings.objection
+    reasons = (object_to(setting, unrestricted=view.unrestricted) for setting in facts.settings)
     reason = next((r for r in reasons if r is not None), None)
     return None if reason is None else Refusal(SETTING, REFUSED, f"{SETTING}: {reason}", "go on without this SET")
 
@@ -221,6 +225,7 @@ LAWS: Final[tuple[Law, ...]] = (
     ungranted,
     revealing_plan,
     closed_columns,
+    telling,
 )
 
 

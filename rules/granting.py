@@ -55,6 +55,8 @@ def table_grant(use: TableUse, word: str, view: RoleView) -> str | None:
     system = view.is_system(use.table[0])
     if system and (view.may_do_everything or (word == "select" and view.readable(*use.table))):
         return SYSTEM_CATALOG
+    if word == "show" and may_reach(use.table, view):
+        return BASELINE_RULE  # how a table is made is shown to whoever may do anything with it (MySQL's SHOW)
     found = (r.id for r, a in view.allows if word in a.statements and covers_table(a, use.table, view))
     return min(found, default=None)
 

@@ -41,9 +41,9 @@ _USE_WORDS: Final[dict[Use, str]] = {
 _WRITING: Final = ("insert", "update", "merge", "copy_in")
 #: statements that are programs: what they do is not in their text's lineage
 OPAQUE_OBJECTS: Final = (
-    "FUNCTION", "PROCEDURE", "ROUTINE", "TRIGGER", "EVENT TRIGGER", "RULE", "AGGREGATE", "OPERATOR", "CAST", "LANGUAGE",
+    "FUNCTION", "PROCEDURE", "ROUTINE", "TRIGGER", "RULE", "AGGREGATE", "OPERATOR", "CAST", "LANGUAGE",
     "EXTENSION", "TRANSFORM", "CONVERSION", "SUBSCRIPTION", "PUBLICATION", "SERVER", "FOREIGN", "USER MAPPING",
-    "ACCESS METHOD", "POLICY",
+    "ACCESS METHOD", "POLICY", "EVENT", "LIBRARY",
 )  # fmt: skip
 STRUCTURE: Final = "dbgate:structure"
 CARRIED: Final = "dbgate:prepared"

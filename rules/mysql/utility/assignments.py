@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from rules.mysql.lexemes import Kind
 from rules.mysql.utility.forms import Form, Notes, form, rule
-from rules.mysql.utility.modes import written_modes
+from rules.mysql.utility.modes import LISTS, written_list
 from rules.mysql.utility.reading import Reading
 from rules.mysql.utility.terminals import terminal
 from rules.tree import Column, Expression, Literal, Operation, Output, Select, Setting, Statement
@@ -56,7 +56,7 @@ def names_value(reading: Reading, key: str) -> bool:
 
 @terminal
 def character_set_value(reading: Reading, key: str) -> bool:
-    return _charset(reading, "character_set")
+    return _charset(reading, "character set")
 
 
 def _charset(reading: Reading, key: str) -> bool:
@@ -123,7 +123,7 @@ def settings(found: Notes) -> tuple[Setting, ...]:
     """Every variable that SET changes. The value is () when it is computed, None for DEFAULT."""
     made = [Setting(each.name, _value(each)) for each in assigned(found)]
     for key, noted in found.all:
-        if key in ("names", "character_set"):
+        if key in ("names", "character set"):
             made.append(Setting(key, None if noted is None else (str(noted),)))
         elif key == "collate" and noted is not None:
             made[-1] = Setting("names", (*(made[-1].value or ()), str(noted)))
@@ -133,8 +133,8 @@ def settings(found: Notes) -> tuple[Setting, ...]:
 def _value(each: Assigned) -> tuple[str, ...] | None:
     if each.value is None:
         return None
-    if each.name.rpartition(".")[2] == "sql_mode":
-        return written_modes(each.value)
+    if (name := each.name.rpartition(".")[2]) in LISTS:
+        return written_list(each.value, name)
     return constant(each.value)
 
 
@@ -144,7 +144,7 @@ def constant(value: Expression) -> tuple[str, ...]:
         return ("null" if value.value is None else value.value,)
     if isinstance(value, Column) and len(value.path) == 1:
         return (value.path[0],)
-    if isinstance(value, Operation) and value.operator in ("-", "negative", "neg") and len(value.operands) == 1:
+    if isinstance(value, Operation) and value.operator == "-" and len(value.operands) == 1:
         inner = constant(value.operands[0])
         return ("-" + inner[0],) if inner else ()
     return ()

@@ -105,7 +105,7 @@ def _deallocate(found: Notes, made: Form) -> Statement:
 
 def _immediate(found: Notes, made: Form) -> Statement:
     inner = _quoted(found, "EXECUTE IMMEDIATE")
-    return replace(inner, detail=f"EXECUTE IMMEDIATE {inner.detail}", calls=inner.calls + found.calls())
+    return replace(inner, calls=inner.calls + found.calls())  # laws go by the inner statement's words
 
 
 form("prepared", "PREPARE", "PREPARE <identifier:name> FROM <grammar> <prepared_text>", make=_prepare)
@@ -144,7 +144,7 @@ def _set_statement(found: Notes, made: Form) -> Statement:
     own = tuple(replace(setting, local=True) for setting in settings(found))
     if any(setting.value == () for setting in own):
         raise Refused("setting", "SET STATEMENT with a computed value", "give the value as a constant")
-    return replace(inner, settings=inner.settings + own, detail=f"SET STATEMENT {inner.detail}")
+    return replace(inner, settings=inner.settings + own)
 
 
 rule("statement_setting", '[<scope_word>] <qualified:bare> "=" <set_value>')

@@ -10,7 +10,7 @@ from rules.mysql.utility import columns
 from rules.mysql.utility.forms import MARIADB, Form, Notes, form, plain, rule
 from rules.mysql.utility.reading import Reading
 from rules.mysql.utility.terminals import terminal
-from rules.tree import Statement
+from rules.tree import Access, Statement, Touched
 
 _REGISTERED: Final = (columns,)
 
@@ -133,11 +133,14 @@ rule(
 def _create_table(found: Notes, made: Form) -> Statement:
     """CREATE TABLE ... SELECT fills it from the body."""
     statement = plain(found, made)
-    body = found.first("body")
+    body, name = found.first("body"), statement.touched[0].name
+    words = "CREATE TABLE"
+    if "or_replace" in statement.options:  # MariaDB: the one that is there goes
+        words = "CREATE OR REPLACE TABLE"
+        statement = replace(statement, touched=(*statement.touched, Touched(name, Access.DROP)), detail=words)
     if body is None:
         return statement
-    name = statement.touched[0].name
-    return replace(statement, body=body, creates=name, returns_body=False, detail="CREATE TABLE AS")
+    return replace(statement, body=body, creates=name, returns_body=False, detail=f"{words} AS")
 
 
 form(
