@@ -25,6 +25,8 @@ class Column:
     generated_from: tuple[int, ...] = ()
     generated: bool = False
     modifier: int = -1
+    #: MySQL: `*` does not stand for it, nor is it inserted into unless it is named
+    invisible: bool = False
 
 
 @dataclass(frozen=True, slots=True)

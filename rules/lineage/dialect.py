@@ -53,6 +53,12 @@ class Dialect(Protocol):
     def late(self, scope: Scope, q: tree.Select) -> Scope:
         """The scope of GROUP BY, HAVING, ORDER BY and named windows, to which the select list is known."""
 
+    def inserting(self, target: Entry, w: tree.Insert, outer: Scope) -> Scope:
+        """What is in sight of the values that are inserted."""
+
+    def conflicting(self, reader: Reader, scope: Scope, w: tree.Insert) -> Scope:
+        """What is in sight of the assignments where a row is there already."""
+
     def output_name(self, e: tree.Expression) -> str:
         """The name of an output column without an alias."""
 

@@ -67,6 +67,12 @@ class PostgresDialect:
     def late(self, scope: Scope, q: Select) -> Scope:
         return scope
 
+    def inserting(self, target: Entry, w: tree.Insert, outer: Scope) -> Scope:
+        return outer
+
+    def conflicting(self, reader: Reader, scope: Scope, w: tree.Insert) -> Scope:
+        return scope
+
     def output_name(self, e: tree.Expression) -> str:
         return names.output_name(e)
 

@@ -25,6 +25,8 @@ from rules.tree import (
     Field,
     Insert,
     Join,
+    JoinedDelete,
+    JoinedUpdate,
     Literal,
     Merge,
     Operation,
@@ -79,7 +81,7 @@ def _resolver(
 
 def _common_items(reader: Reader, entry: CommonTable, recursive: bool, inner: Scope, known: Common) -> tuple[Item, ...]:
     body = entry.body
-    if isinstance(body, Insert | Update | Delete | Merge):
+    if isinstance(body, Insert | Update | Delete | Merge | JoinedUpdate | JoinedDelete):
         items = _write(reader, body, inner)
     elif recursive and isinstance(body, SetOperation):
         items = _set_operation(reader, body, inner, lambda found: _publish(entry, known, found))

@@ -27,7 +27,8 @@ class Shape:
         tables: frozenset[TableUse],
         functions: frozenset[FunctionUse] = frozenset(),
     ) -> None:
-        self.items = items
+        hidden = {c.name for c in relation.columns if c.invisible}
+        self.items = tuple(i for i in items if i.name not in hidden) if hidden else items
         self.by_name = index(items)
         self.tables = tables
         self.functions = functions

@@ -13,14 +13,17 @@ from rules.lineage.queries import query
 from rules.lineage.reader import Reader
 from rules.lineage.relations import shape, uses_of
 from rules.lineage.scope import Scope
+from rules.lineage.targets import no_such_column, writes
 from rules.lineage.unresolved import named
 from rules.lineage.values import Item, MissingRelation, Refused
-from rules.lineage.writes import no_such_column, write, writes
+from rules.lineage.writes import write
 from rules.tree import (
     Access,
     Call,
     Delete,
     Insert,
+    JoinedDelete,
+    JoinedUpdate,
     Merge,
     Query,
     Select,
@@ -117,6 +120,8 @@ def _body(reader: Reader, statement: Statement) -> tuple[Item, ...] | None:
     if isinstance(body, Insert | Update | Delete | Merge):
         items = write(reader, body, top)
         returned: tuple[Item, ...] | None = items if body.returning else None
+    elif isinstance(body, JoinedUpdate | JoinedDelete):
+        items, returned = write(reader, body, top), None
     else:
         items = returned = query(reader, body, top)
     if statement.creates is not None:

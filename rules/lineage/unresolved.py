@@ -20,6 +20,8 @@ from rules.tree import (
     CommonTable,
     Delete,
     Insert,
+    JoinedDelete,
+    JoinedUpdate,
     Merge,
     Relation,
     Select,
@@ -67,6 +69,10 @@ def _uses(nodes: list[Any]) -> Iterator[tuple[tuple[str, ...], Access]]:
         if isinstance(node, Insert | Update | Delete | Merge):
             targets.add(id(node.target))
             yield from ((node.target.name, access) for access in _accesses(node))
+        elif isinstance(node, JoinedUpdate | JoinedDelete):
+            access = Access.UPDATE if isinstance(node, JoinedUpdate) else Access.DELETE
+            targets.update(id(each) for each in getattr(node, "targets", ()))
+            yield from ((r.name, access) for r in _nodes(node.sources) if isinstance(r, Relation))
         elif isinstance(node, Touched):
             yield node.name, node.access
         elif isinstance(node, Select | SetOperation) and node.locks:

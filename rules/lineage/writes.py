@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from rules.catalog import Relation as Stored
-from rules.facts import ColumnId, TableUse, Use
+from rules.facts import ColumnId, Use
 from rules.lineage.always import truth
 from rules.lineage.conditions import condition
-from rules.lineage.expressions import value, values
+from rules.lineage.expressions import ordered, value, values
+from rules.lineage.joined_writes import joined_delete, joined_update, where
 from rules.lineage.queries import outputs, query, with_clause
 from rules.lineage.reader import Reader
-from rules.lineage.relations import VIEWS, shape, uses_of
+from rules.lineage.relations import shape
 from rules.lineage.scope import Scope
-from rules.lineage.sources import bring, entry_of_shape, from_clause
+from rules.lineage.sources import bring, from_clause
+from rules.lineage.targets import Target, assign, columns_of, target_of, writes
 from rules.lineage.values import Entry, Item, Refused, paired, united
-from rules.spelling import did_you_mean
 from rules.tree import (
     Access,
     Assignment,
     Delete,
-    Expression,
     Insert,
+    JoinedDelete,
+    JoinedUpdate,
     Merge,
     MergeAction,
     Operation,
-    Relation,
     Subquery,
     Update,
     Write,
@@ -43,66 +43,6 @@ def write(reader: Reader, w: Write, outer: Scope) -> tuple[Item, ...]:
     """The columns of RETURNING (empty without one). Raises Refused or MissingRelation."""
     inner = with_clause(reader, w.common_tables, w.recursive, outer)
     return _HANDLERS[type(w)](reader, w, inner)
-
-
-class Target:
-    """The relation that is written, and whether the statement also reads it."""
-
-    __slots__ = ("assigned", "entry", "relation")
-
-    def __init__(self, reader: Reader, item: Relation, access: Access) -> None:
-        self.relation = reader.find(item.name, item.start)
-        known = shape(reader.catalog, self.relation, item.only)
-        reader.functions |= known.functions
-        self.entry = entry_of_shape(reader, item, self.relation.name, known, self.relation)
-        self.assigned: dict[str, Item] = {}
-        writes(reader, self.relation, access, item.only)
-
-
-def writes(reader: Reader, relation: Stored, access: Access, only: bool) -> None:
-    """The write itself, the children it reaches, and the tables a view passes it on to."""
-    if relation.kind in VIEWS and not reader.dialect.is_system(relation.schema):
-        below = {TableUse(u.table, access, u.through) for u in shape(reader.catalog, relation).tables}
-        reader.tables |= below
-        return
-    one = access is Access.INSERT and relation.kind != "p"  # a plain parent keeps what is inserted into it
-    reader.tables |= uses_of(reader.catalog, relation, access, only or one)
-
-
-def _columns(target: Target, names: Sequence[str]) -> list[tuple[ColumnId, Item]]:
-    """The target's columns by name, each with its own id."""
-    relation = target.relation
-    known = {c.name: i for c, i in zip(relation.columns, shape_items(target), strict=True)}
-    missing = [n for n in names if n not in known]
-    if missing:
-        raise no_such_column(relation, missing[0])
-    return [(ColumnId(relation.schema, relation.name, n), known[n]) for n in names]
-
-
-def no_such_column(relation: Stored, name: str) -> Refused:
-    """A list of columns names one that the relation has not (INSERT, UPDATE, COPY)."""
-    near = did_you_mean(name, (c.name for c in relation.columns))
-    return Refused(
-        "column",
-        f'"{relation.name}" has no column "{name}"',
-        near or "check the column's name",
-        said=f'column "{name}" of relation "{relation.name}" does not exist',
-        missing=(*relation.qualified, name),
-    )
-
-
-def shape_items(target: Target) -> tuple[Item, ...]:
-    return target.entry.items
-
-
-def _assign(reader: Reader, target: Target, name: str, item: Item) -> None:
-    column, stored = _columns(target, (name,))[0]
-    reader.use(Use.WRITE, stored.sources)
-    reader.use(Use.COPY, item.sources)
-    if item.sources:
-        reader.copies.append((column, item.sources))
-        before = target.assigned.get(name)
-        target.assigned[name] = paired(before, item) if before is not None else item
 
 
 def _read_target(reader: Reader, target: Target, sources: Iterable[ColumnId]) -> None:
@@ -135,12 +75,15 @@ class _Watch:
 
 
 def _insert(reader: Reader, w: Insert, outer: Scope) -> tuple[Item, ...]:
-    target = Target(reader, w.target, Access.INSERT)
-    names = w.columns or tuple(c.name for c in target.relation.columns)
-    given = query(reader, w.source, outer) if w.source is not None else ()
+    target = target_of(reader, w.target, Access.INSERT)
+    if w.replaces:
+        writes(reader, target.relation, Access.DELETE, w.target.only)
+    names = w.columns or tuple(c.name for c in target.relation.columns if not c.invisible)
+    around = reader.dialect.inserting(target.entry, w, outer)
+    given = query(reader, w.source, around) if w.source is not None else ()
     _inserted(reader, target, names, given, explicit=bool(w.columns and given))
     watch = _Watch(reader)
-    _on_conflict(reader, w, target, _excluded(target, names, given), outer)
+    _on_conflict(reader, w, target, _proposed(w, target, names, given), outer)
     items = _returning(reader, w, target, Scope([target.entry], outer, outer.common))
     _read_target(reader, target, watch.columns())
     return items
@@ -154,27 +97,30 @@ def _inserted(reader: Reader, target: Target, names: Sequence[str], items: Seque
             "give as many values as there are columns",
             missing=target.relation.qualified,
         )
-    for _, stored in _columns(target, names):
+    for _, stored in columns_of(target, names):
         reader.use(Use.WRITE, stored.sources)
     for name, item in zip(names, items, strict=False):
-        _assign(reader, target, name, item)
+        assign(reader, target, name, item)
 
 
-def _excluded(target: Target, names: Sequence[str], given: Sequence[Item]) -> Entry:
-    """The row that was to be inserted: its values come from the query as well."""
+def _proposed(w: Insert, target: Target, names: Sequence[str], given: Sequence[Item]) -> list[Entry]:
+    """The row that was to be inserted, under its names: its values come from the query as well."""
     values_by_name = dict(zip(names, given, strict=False))
     items = tuple(paired(i, values_by_name.get(i.name, i)) for i in target.entry.items)
-    entry = Entry("excluded", items)
-    entry.columns = False
-    return entry
+    others = dict(zip(names, w.proposed_columns, strict=False))
+    renamed = tuple(i.named(others[i.name]) for i in items if i.name in others)
+    entries = [Entry(name, (*items, *renamed)) for name in w.proposed]
+    for entry in entries:
+        entry.columns = False
+    return [*entries, Entry(None, renamed)] if renamed else entries
 
 
-def _on_conflict(reader: Reader, w: Insert, target: Target, excluded: Entry, outer: Scope) -> None:
+def _on_conflict(reader: Reader, w: Insert, target: Target, proposed: list[Entry], outer: Scope) -> None:
     reader.use(Use.FILTER, _conflict_columns(reader, w, target, outer))
     if not w.conflict_assignments:
         return
     writes(reader, target.relation, Access.UPDATE, w.target.only)
-    scope = Scope([target.entry, excluded], outer, outer.common)
+    scope = reader.dialect.conflicting(reader, Scope([target.entry, *proposed], outer, outer.common), w)
     _assignments(reader, target, w.conflict_assignments, scope)
     if w.conflict_where is not None:
         condition(reader, w.conflict_where, scope)
@@ -191,21 +137,23 @@ def _conflict_columns(reader: Reader, w: Insert, target: Target, outer: Scope) -
 
 
 def _update(reader: Reader, w: Update, outer: Scope) -> tuple[Item, ...]:
-    target = Target(reader, w.target, Access.UPDATE)
+    target = target_of(reader, w.target, Access.UPDATE)
     watch = _Watch(reader)
     scope = _write_scope(reader, target, w.sources, outer)
     _assignments(reader, target, w.assignments, scope)
-    _where(reader, w.where, scope)
+    where(reader, w.where, scope)
+    _some(reader, w, scope)
     items = _returning(reader, w, target, scope)
     _read_target(reader, target, watch.columns())
     return items
 
 
 def _delete(reader: Reader, w: Delete, outer: Scope) -> tuple[Item, ...]:
-    target = Target(reader, w.target, Access.DELETE)
+    target = target_of(reader, w.target, Access.DELETE)
     watch = _Watch(reader)
     scope = _write_scope(reader, target, w.sources, outer)
-    _where(reader, w.where, scope)
+    where(reader, w.where, scope)
+    _some(reader, w, scope)
     items = _returning(reader, w, target, scope)
     _read_target(reader, target, watch.columns())
     return items
@@ -216,10 +164,12 @@ def _write_scope(reader: Reader, target: Target, sources: Sequence[Any], outer: 
     return Scope([target.entry, *found.entries], outer, outer.common)
 
 
-def _where(reader: Reader, where: Expression | None, scope: Scope) -> None:
-    """A condition that looks at nothing or is always true (`true`, `1 = 1`, `id = id`) is no condition."""
-    if where is None or not condition(reader, where, scope) or truth(where):
-        reader.has_where = False
+def _some(reader: Reader, w: Update | Delete, scope: Scope) -> None:
+    """MySQL's ORDER BY and LIMIT: which rows are written."""
+    for e in w.order_by:
+        ordered(reader, value(reader, e, scope))
+    if w.limit is not None:
+        reader.use(Use.FILTER, value(reader, w.limit, scope).sources)
 
 
 def _assignments(reader: Reader, target: Target, assignments: Iterable[Assignment], scope: Scope) -> None:
@@ -228,7 +178,7 @@ def _assignments(reader: Reader, target: Target, assignments: Iterable[Assignmen
         given = _given(reader, assignment, scope)
         reader.settled = False
         for name, item in zip(assignment.columns, given, strict=True):
-            _assign(reader, target, name, item)
+            assign(reader, target, name, item)
 
 
 def _given(reader: Reader, assignment: Assignment, scope: Scope) -> list[Item]:
@@ -245,7 +195,7 @@ def _given(reader: Reader, assignment: Assignment, scope: Scope) -> list[Item]:
     return [value(reader, e, scope)] * width
 
 
-def _returning(reader: Reader, w: Write, target: Target, scope: Scope) -> tuple[Item, ...]:
+def _returning(reader: Reader, w: Insert | Update | Delete | Merge, target: Target, scope: Scope) -> tuple[Item, ...]:
     """RETURNING, where PostgreSQL 18 also knows the target's rows as `old` and `new`.
 
     A returned column shows the value just assigned, so that value's columns are its sources too."""
@@ -294,7 +244,7 @@ def _merge(reader: Reader, w: Merge, outer: Scope) -> tuple[Item, ...]:
 
 def _merge_target(reader: Reader, w: Merge) -> Target:
     kinds = [_ACTIONS[a.kind] for a in w.actions if a.kind in _ACTIONS]
-    target = Target(reader, w.target, kinds[0] if kinds else Access.SELECT)
+    target = target_of(reader, w.target, kinds[0] if kinds else Access.SELECT)
     for access in kinds[1:]:
         writes(reader, target.relation, access, w.target.only)
     return target
@@ -315,4 +265,6 @@ _HANDLERS: Final[dict[type, Callable[[Reader, Any, Scope], tuple[Item, ...]]]] =
     Update: _update,
     Delete: _delete,
     Merge: _merge,
+    JoinedUpdate: joined_update,
+    JoinedDelete: joined_delete,
 }

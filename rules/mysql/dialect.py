@@ -6,8 +6,10 @@ from rules import tree
 from rules.catalog import Catalog, Column, Relation
 from rules.facts import FunctionUse
 from rules.lineage import numbers
+from rules.lineage.queries import with_clause
 from rules.lineage.reader import Reader
 from rules.lineage.scope import Scope
+from rules.lineage.sources import from_clause
 from rules.lineage.values import Entry, Item, Refused
 from rules.mysql import comparing, hazards, resolving
 from rules.mysql.column_types import number_of
@@ -76,6 +78,18 @@ class MySQLDialect:
 
     def late(self, scope: Scope, q: Select) -> Scope:
         return resolving.leveled(scope, q, late=True)
+
+    def inserting(self, target: Entry, w: tree.Insert, outer: Scope) -> Scope:
+        """VALUES and SET see what the row has so far."""
+        return Scope([target], outer, outer.common) if isinstance(w.source, Values) else outer
+
+    def conflicting(self, reader: Reader, scope: Scope, w: tree.Insert) -> Scope:
+        """The tables of an INSERT ... SELECT are in sight as well."""
+        if not isinstance(w.source, Select) or not w.source.sources:
+            return scope
+        outer = with_clause(reader, w.source.common_tables, w.source.recursive, scope.outer or scope)
+        found = from_clause(reader, w.source.sources, outer)
+        return Scope([*scope.entries, *found.entries], outer, outer.common)
 
     def output_name(self, e: tree.Expression) -> str:
         """The front end names all that is no plain column by its own text."""

@@ -32,9 +32,7 @@ class Level(Scope):
 
 def leveled(scope: Scope, q: Select, late: bool) -> Scope:
     """The scope with what its select list names, where it names anything."""
-    named = tuple(o for o in q.outputs if o.name is not None and not isinstance(o.expression, Column))
-    if late:
-        named = tuple(o for o in q.outputs if o.name is not None)
+    named = tuple(o for o in q.outputs if o.name is not None)
     return Level(scope, named, late) if named else scope
 
 
