@@ -38,6 +38,9 @@ class Family(Enum):
     JSON = "json"
     GEOMETRY = "geometry"
     VECTOR = "vector"
+    UUID = "uuid"  # MariaDB's, like the next: they come as strings, and only their names tell
+    INET4 = "inet4"
+    INET6 = "inet6"
     NULL = "null"
     UNKNOWN = "unknown"
 
@@ -69,13 +72,18 @@ _FAMILIES: Final[dict[int, Family]] = {
 }
 
 
-def family(column: ColumnDefinition) -> Family:
-    """UNKNOWN for a type that no result has."""
+#: MariaDB's types that come as strings, by name. Its JSON is a LONGTEXT.
+NAMED: Final = {"json": Family.JSON, "uuid": Family.UUID, "inet4": Family.INET4, "inet6": Family.INET6}
+
+
+def family(column: ColumnDefinition, name: str = "") -> Family:
+    """UNKNOWN for a type that no result has. `name`: of a type of MariaDB's that comes as a string, where it is
+    known."""
     if column.type not in _STRINGS:
         return _FAMILIES.get(column.type, Family.UNKNOWN)
     if column.flags & (FieldFlag.ENUM | FieldFlag.SET):
         return Family.CHOICE
-    return Family.BYTES if column.character_set == BINARY_CHARSET else Family.TEXT
+    return Family.BYTES if column.character_set == BINARY_CHARSET else NAMED.get(name, Family.TEXT)
 
 
 # ---------------------------------------------------------------- placeholders
@@ -149,26 +157,17 @@ _PLACEHOLDERS: Final[dict[Family, Callable[[ColumnDefinition, bool], bytes | Non
     Family.JSON: lambda column, binary: b'"[redacted]"',
     Family.GEOMETRY: lambda column, binary: _EMPTY_COLLECTION,
     Family.VECTOR: lambda column, binary: bytes(4),  # one dimension: there is no vector without
+    Family.UUID: lambda column, binary: b"00000000-0000-0000-0000-000000000000",
+    Family.INET4: lambda column, binary: b"0.0.0.0",
+    Family.INET6: lambda column, binary: b"::",
     Family.NULL: lambda column, binary: None,
     Family.UNKNOWN: lambda column, binary: None,
 }
 
-#: MariaDB's types that come as strings
-_NAMED: Final = {
-    "json": b'"[redacted]"',
-    "uuid": b"00000000-0000-0000-0000-000000000000",
-    "inet4": b"0.0.0.0",
-    "inet6": b"::",
-}
-
 
 def placeholder(column: ColumnDefinition, binary: bool, name: str = "") -> bytes | None:
-    """A value that every driver can read as this column's type, and that tells nothing; None is NULL. `name`: the name
-    of a type of MariaDB's that comes as a string, where it is known."""
-    found = family(column)
-    if found is Family.TEXT and name in _NAMED:
-        return _NAMED[name]
-    return _PLACEHOLDERS[found](column, binary)
+    """A value that every driver can read as this column's type, and that tells nothing; None is NULL."""
+    return _PLACEHOLDERS[family(column, name)](column, binary)
 
 
 def extended_name(column: ColumnDefinition) -> str:

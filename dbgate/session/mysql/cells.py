@@ -46,20 +46,9 @@ def cell_masker(cell: Cell) -> CellMasker | Constant:
     """What a mask does to one column's values in one kind of rows."""
     if cell.mask.kind is MaskKind.NULL:
         return Constant(None)
-    maker = _MAKERS.get(cell.mask.kind, {}).get(_family(cell))
+    maker = _MAKERS.get(cell.mask.kind, {}).get(family(cell.column, cell.name))
     made = None if maker is None else maker(cell)
     return Constant(placeholder(cell.column, cell.binary, cell.name)) if made is None else made
-
-
-def _family(cell: Cell) -> Family:
-    found = family(cell.column)
-    return (
-        _NAMED.get(cell.name, Family.UNKNOWN if cell.name in _ADDRESSES else found) if found is Family.TEXT else found
-    )
-
-
-_NAMED: Final = {"json": Family.JSON}
-_ADDRESSES: Final = ("inet4", "inet6")
 
 
 def _readable(make: Callable[[bytes], bytes]) -> CellMasker:
@@ -108,8 +97,6 @@ def _encoded(text: str, charset: Charset) -> bytes:
 
 def _hash_text(cell: Cell) -> CellMasker | None:
     """CHAR(n): the blanks at its end, which a sql_mode shows, are no part of the value."""
-    if cell.name == "uuid":
-        return _hash_uuid(cell)
     made = _text(cell)
     if made is None or cell.column.type != FieldType.STRING:
         return made
@@ -237,6 +224,7 @@ _MAKERS: Final[dict[MaskKind, dict[Family, Maker]]] = {
         Family.TEXT: _hash_text,
         Family.JSON: _json,
         Family.BYTES: _hash_bytes,
+        Family.UUID: _hash_uuid,
         Family.INTEGER: _hash_integer,
         Family.DECIMAL: _hash_decimal,
     },
@@ -268,9 +256,9 @@ def told_definition(cell: Cell, masker: CellMasker | Constant) -> ColumnDefiniti
 
 def _room(cell: Cell, masker: CellMasker | Constant) -> int:
     """Bytes of the longest masked value, for the masks that can make values longer than the column has them."""
-    found = _family(cell)
+    found = family(cell.column, cell.name)
     if isinstance(masker, Constant):
-        return len(masker.value or b"") * _CHARACTER if family(cell.column) is Family.TEXT else 0
+        return len(masker.value or b"") * _CHARACTER if found is Family.TEXT else 0
     if cell.mask.kind is MaskKind.EMAIL:
         return cell.column.length + 4 * _CHARACTER
     return _HASHED.get(found, 0) if cell.mask.kind is MaskKind.HASH else 0

@@ -38,7 +38,7 @@ from protocols.errors import UsageError
 from protocols.mysql.charsets import UTF8MB4, Charset
 from protocols.mysql.replies import ColumnDefinition
 from protocols.mysql.rows import CellMasker, Constant, RowRewriter, compile_rewriter
-from protocols.mysql.values import extended_name
+from protocols.mysql.values import NAMED, extended_name
 from rules.catalog import Catalog, Relation
 from rules.decision import Decision, Mask
 from rules.policy import UNKNOWN_ORIGIN, PolicyContext
@@ -73,8 +73,6 @@ ROWS_WITHOUT_PLAN: Final = frozenset({"select", "show", "explain", "call", "main
 _DESCRIBING: Final = frozenset({"show", "explain"})
 _SYSTEM: Final = frozenset({"information_schema", "performance_schema"})
 _NO_DATABASE: Final = ("", "*any*")
-#: Types that come as strings, by their names in a catalog
-_NAMED_TYPES: Final = frozenset({"json", "uuid", "inet4", "inet6"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +186,11 @@ def _type_name(column: ColumnDefinition, catalog: Catalog, charset: Charset) -> 
     """The name of a type that comes as a string: MariaDB's UUID, INET4, INET6, and JSON, which is a LONGTEXT to it."""
     told = extended_name(column)
     origin = origin_of(column, charset)
-    if told in _NAMED_TYPES or origin is None:
+    if told in NAMED or origin is None:
         return told
     relation = _relation(origin, catalog)
     found = None if relation is None else relation.column(origin.column.lower())
-    return found.type if found is not None and found.type in _NAMED_TYPES else ""
+    return found.type if found is not None and found.type in NAMED else ""
 
 
 def _relation(origin: Origin, catalog: Catalog) -> Relation | None:

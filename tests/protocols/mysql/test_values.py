@@ -22,9 +22,9 @@ from tests.protocols.mysql.every_type import BRANDS, WIDTHS, recorded
 FAMILIES = {
     "ti": Family.INTEGER, "mu": Family.INTEGER, "iz": Family.INTEGER, "bu": Family.INTEGER, "de": Family.DECIMAL,
     "f": Family.FLOAT, "d": Family.FLOAT, "b10": Family.BIT, "y": Family.YEAR, "da": Family.DATE,
-    "dt3": Family.DATETIME, "ts6": Family.TIMESTAMP, "tm": Family.TIME, "c": Family.TEXT, "v": Family.TEXT, "vb": Family.TEXT,
-    "lt": Family.TEXT, "bn": Family.BYTES, "vbn": Family.BYTES, "tb": Family.BYTES, "e": Family.CHOICE, "s": Family.CHOICE,
-    "g": Family.GEOMETRY, "po": Family.GEOMETRY,
+    "dt3": Family.DATETIME, "ts6": Family.TIMESTAMP, "tm": Family.TIME, "c": Family.TEXT, "v": Family.TEXT,
+    "vb": Family.TEXT, "lt": Family.TEXT, "bn": Family.BYTES, "vbn": Family.BYTES, "tb": Family.BYTES,
+    "e": Family.CHOICE, "s": Family.CHOICE, "g": Family.GEOMETRY, "po": Family.GEOMETRY,
 }  # fmt: skip
 OWN_FAMILIES = {
     "mysql": {"j": Family.JSON, "ve": Family.VECTOR},
