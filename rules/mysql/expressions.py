@@ -40,7 +40,9 @@ _BINARY: Final[dict[str, tuple[int, str]]] = {
     "|": (BITS, "|"), "&": (8, "&"), "<<": (9, "<<"), ">>": (9, ">>"), "+": (SUM, "+"), "-": (SUM, "-"),
     "*": (11, "*"), "/": (11, "/"), "div": (11, "div"), "%": (11, "%"), "mod": (11, "%"), "^": (12, "^"),
 }  # fmt: skip
-_COMPARISONS: Final = frozenset(word for word, (level, _) in _BINARY.items() if level == COMPARISON)
+_NONE: Final = (0, "")
+#: which operators may follow: `a IN (1) LIKE b` the two brands read in different ways
+_AFTER_PREDICATE: Final = {PREDICATE: COMPARISON, COMPARISON: COMPARISON}
 _FLAT: Final = frozenset({"and", "or"})
 
 
@@ -48,22 +50,30 @@ def expression(p: Parser, least: int = 0) -> Expression:
     """An expression of operators that bind at least as tight as `least`."""
     p.enter()
     made = _not(p, least) if p.words[p.at] == "not" else primary(p)
+    most = UNARY
     while True:
         word = p.words[p.at]
-        found = _BINARY.get(word)
-        if found is not None:
-            if found[0] < least:
-                break
-            made = _binary(p, made, word, *found)
-        elif word in _PREDICATES:
-            level, reader = _PREDICATES[word]
-            if level < least or (word in _FOLLOWED and p.words[p.at + 1] not in _FOLLOWED[word]):
-                break
-            made = reader(p, made)
-        else:
+        level, operator = _BINARY.get(word, _NONE)
+        if not level:
+            level = _predicate_level(p, word)
+        if level < least or not level:
             break
+        if level > most:
+            raise p.failure("the condition before it in brackets, or another sign, is expected")
+        if operator:
+            made, most = _binary(p, made, word, level, operator), level
+        else:
+            made, most = _PREDICATES[word][1](p, made), _AFTER_PREDICATE[level]
     p.leave()
     return made
+
+
+def _predicate_level(p: Parser, word: str) -> int:
+    """The level of IN, LIKE, IS and their kin; 0 for all other words."""
+    found = _PREDICATES.get(word)
+    if found is None or (word in _FOLLOWED and p.words[p.at + 1] not in _FOLLOWED[word]):
+        return 0
+    return found[0]
 
 
 def _not(p: Parser, least: int) -> Expression:
