@@ -1,0 +1,86 @@
+"""What no rule can allow: settings by which the server would read texts otherwise than the gate, or lift its limits.
+
+The rules refuse most of these already. This is the session's own look at each statement's settings, by the names of the
+variables in lower case; what the server then reports is looked at again (`back`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from dbgate.session.mysql.login import CHARSETS, TIMEOUT, lexical_modes
+from dbgate.session.mysql.refusals import CHARSET, DIAGNOSTICS, SQL_MODE, law
+from dbgate.session.mysql.state import State
+from rules.decision import Decision, Refusal
+from rules.tree import Setting
+
+DATABASE: Final = "database"
+#: Settings after which the rest of a text would be read otherwise than it was decided.
+READING: Final = frozenset({DATABASE, "names", "character_set_client", "charset", "character set", "sql_mode"})
+#: The words of statements that show what is in the diagnostics area.
+SHOWS_DIAGNOSTICS: Final = ("WARNINGS", "ERRORS", "DIAGNOSTICS")
+
+
+def changes_reading(decision: Decision) -> bool:
+    return any(setting.name in READING for setting in decision.settings)
+
+
+def lawful(state: State, decision: Decision) -> Refusal | None:
+    """Why the session must not let this allowed statement run."""
+    for setting in decision.settings:
+        if (law_of := LAWS.get(setting.name)) is not None and (broken := law_of(state, setting)) is not None:
+            return broken
+    if state.tainted and "GET DIAGNOSTICS" in decision.detail.upper():
+        return DIAGNOSTICS
+    return None
+
+
+def _sql_mode(state: State, setting: Setting) -> Refusal | None:
+    value = setting.value
+    if value is None or len(value) != 1 or value[0].strip().isdigit() or lexical_modes(value[0]):
+        return SQL_MODE
+    return None
+
+
+def _charset(state: State, setting: Setting) -> Refusal | None:
+    value = setting.value
+    return None if value and value[0].lower() in CHARSETS else CHARSET
+
+
+def _results(state: State, setting: Setting) -> Refusal | None:
+    """The results' character set: rows are masked in any that the gate knows, and in the columns' own."""
+    value = (setting.value or ("",))[0].lower()
+    return None if value in CHARSETS or value in ("null", "binary") else CHARSET
+
+
+def _time(state: State, setting: Setting) -> Refusal | None:
+    """The role's limit may be set lower, neither higher nor off."""
+    limit = None if state.limiter is None else state.limiter.limits.time
+    name, unit = TIMEOUT[state.login.brand]
+    if limit is None or setting.name != name:
+        return None
+    amount = _number(setting)
+    if amount is not None and 0 < amount * unit <= limit.amount:
+        return None
+    told = f"{name} may be set lower than {limit.amount / unit:g}, but neither higher nor off"
+    return law("time", f'by rule "{limit.rule.id}" {told}', f"SET SESSION {name} = {limit.amount / unit:g}, or lower")
+
+
+def _number(setting: Setting) -> float | None:
+    try:
+        return float((setting.value or ("",))[0])
+    except ValueError:
+        return None
+
+
+LAWS: Final[dict[str, Callable[[State, Setting], Refusal | None]]] = {
+    "sql_mode": _sql_mode,
+    "names": _charset,
+    "charset": _charset,
+    "character set": _charset,
+    "character_set_client": _charset,
+    "character_set_results": _results,
+    "max_execution_time": _time,
+    "max_statement_time": _time,
+}
