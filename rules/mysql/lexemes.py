@@ -54,7 +54,7 @@ _SHAPES: Final = r"""
     | (?P<DOT>\.(?![0-9.])(?:I++(?:\.I++)*+)?)
     | (?P<COMMENT>/\*)
     | (?P<CLOSE>\*/)
-    | (?P<OPERATOR>[(),;] | :=(?![=<>!]) | ->>? | <=>(?![=<>!]) | <=(?![=<>!]) | <>(?![=<>!]) | <<(?![=<>!])
+    | (?P<OPERATOR>[(),;] | :=(?![=<>!]) | :(?!=) | ->>? | <=>(?![=<>!]) | <=(?![=<>!]) | <>(?![=<>!]) | <<(?![=<>!])
         | >=(?![=<>!]) | >>(?![=<>!]) | !=(?![=<>!]) | [=<>!](?![=<>!]) | && | \|\| | [-+*/%^~&|{}])
     | (?P<PARAMETER>\?(?!I))
     | (?P<SYSTEM>@@(?:I++|`[^`]++`)(?:\.(?:I++|`[^`]++`)){0,2})
@@ -73,7 +73,7 @@ MOST_TOKENS: Final = 2_000_000
 
 
 class Lexemes:
-    """The tokens of a text without gaps. `kinds[-1]` is END.
+    """The tokens of a text without gaps; the last ones are END.
 
     `words`: a WORD or an operator in lower case, '' for all others. `tight`: is the next character a bracket?"""
 
@@ -162,10 +162,13 @@ def _scan(found: Lexemes) -> None:
         raise Refused("comment", "a comment is not closed", "close it with */", position)
     if len(found) > MOST_TOKENS:
         raise Refused("length", f"it has more than {MOST_TOKENS} words and signs", "send it in parts")
-    found.add(Kind.END, "", position, position)
+    for _ in range(1 + _BEYOND):
+        found.add(Kind.END, "", position, position)
 
 
 _KINDS: Final = {kind.name: kind for kind in Kind}
+#: as many tokens further than the text's end the parser may look
+_BEYOND: Final = 3
 _PATHS: Final = frozenset({"DOT", "NAME"})
 
 

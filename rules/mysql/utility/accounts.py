@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rules.mysql.utility.forms import MARIADB, MYSQL, admin, form, rule
+from rules.mysql.utility.reading import Reading
+from rules.mysql.utility.terminals import terminal, word
 
 rule("secret", 'RANDOM PASSWORD | PASSWORD <string> | PASSWORD "(" <string> ")" | <string>')
 rule("plugin", "<word_or_string> [(BY | AS | USING) <secret>]")
@@ -57,7 +61,16 @@ admin("SET PASSWORD", "SET PASSWORD [FOR <account>] TO RANDOM <replacing>", MYSQ
 
 # ---------------------------------------------------------------- rights
 
-rule("right", '<word> {<word>} ["(" <identifier> ... ")"]')
+_AFTER_RIGHTS: Final = frozenset({"on", "to", "from"})
+
+
+@terminal
+def right_word(reading: Reading, key: str) -> bool:
+    """A word of a privilege's name."""
+    return word(reading, key) if reading.word() not in _AFTER_RIGHTS else reading.fails()
+
+
+rule("right", '<right_word> {<right_word>} ["(" <identifier> ... ")"]')
 rule("rights", "<right> ...")
 rule("object", "TABLE | FUNCTION | PROCEDURE | LIBRARY | PACKAGE BODY | PACKAGE")
 rule("level", '"*" "." "*" | "*" | <identifier> "." "*"')

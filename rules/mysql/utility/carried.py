@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final
 
 from rules.mysql.grammar import Grammar
-from rules.mysql.lexemes import Lexemes
+from rules.mysql.lexemes import Kind, Lexemes
 from rules.mysql.parser import Parser
 from rules.mysql.refusal import Refused
 from rules.mysql.utility.assignments import settings
@@ -48,7 +48,7 @@ def read_quoted(text: str, by: Grammar) -> Statement:
     parser = Parser(Lexemes(text, by))
     made = statement_of(parser)
     parser.accept(";")
-    if parser.at < len(parser.kinds) - 1:
+    if parser.kind is not Kind.END:
         raise Refused("prepared-text", "a string that is prepared holds more than one statement", "prepare one")
     placed: Statement = unplaced(made)
     return placed

@@ -123,7 +123,7 @@ rule(
     """ADD DATAFILE <string> | DROP DATAFILE <string> | USE LOGFILE GROUP <identifier> | RENAME TO <identifier>
     | SET (ACTIVE | INACTIVE) | WAIT | NO_WAIT | ENGINE <equals> <word_or_string>
     | (AUTOEXTEND_SIZE | FILE_BLOCK_SIZE | ENCRYPTION | EXTENT_SIZE | INITIAL_SIZE | MAX_SIZE | UNDO_BUFFER_SIZE
-    | REDO_BUFFER_SIZE | NODEGROUP | COMMENT | ENGINE_ATTRIBUTE) <equals> (<literal> | <word>)
+    | REDO_BUFFER_SIZE | NODEGROUP | COMMENT | ENGINE_ATTRIBUTE) <equals> (<literal> | <word> | <identifier>)
     | ADD (UNDOFILE | REDOFILE) <string>""",
 )
 admin("CREATE TABLESPACE", 'CREATE [UNDO] TABLESPACE <identifier> {[","] <tablespace_option>}')

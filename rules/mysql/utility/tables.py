@@ -60,7 +60,7 @@ _ELSEWHERE: Final = frozenset({"connection", "union"})
 _AFTER_ELSEWHERE: Final = frozenset({"=", "", "("})
 
 
-rule("choice", "DEFAULT | <literal> | <word>")
+rule("choice", "DEFAULT | <literal> | <word> | <identifier>")
 rule(
     "table_charset",
     """[DEFAULT] (CHARACTER SET | CHARSET | CHAR SET) <equals> <charset_default> | [DEFAULT] COLLATE <equals>
@@ -77,7 +77,6 @@ rule(
     STATS_SAMPLE_PAGES | SECONDARY_ENGINE | PAGE_CHECKSUM | TRANSACTIONAL | ENCRYPTED | ENCRYPTION_KEY_ID |
     PAGE_COMPRESSED | PAGE_COMPRESSION_LEVEL | IETF_QUOTES | SEQUENCE | NODEGROUP) <equals> <choice>""",
 )
-rule("size_option", "AUTOEXTEND_SIZE <equals> (<number> <word> | <word>)")
 rule(
     "table_option",
     """<elsewhere> | <table_charset> | <directory> | <storage_engine> | <valued_option>
