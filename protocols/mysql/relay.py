@@ -158,7 +158,7 @@ class ReplyReader:
 
     def _located(self, buffer: bytes, start: int, sequence: int) -> tuple[int, int] | None:
         if len(buffer) - start < PEEK:
-            if len(buffer) - start == HEADER_SIZE and not packet_length(buffer, start, sequence):
+            if buffer[start : start + 3] == b"\0\0\0" and len(buffer) - start == HEADER_SIZE:
                 raise malformed("reply", "an empty packet")
             return None
         header, first = FIRST.unpack_from(buffer, start)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from itertools import chain, cycle, islice
 from struct import Struct
+from struct import error as struct_error
 from typing import Final
 
 from protocols.mysql.faults import out_of_order
@@ -12,8 +14,7 @@ from protocols.mysql.packets import HEADER, HEADER_SIZE, MAX_PAYLOAD
 ALL_ROWS: Final = sys.maxsize
 FIRST: Final = Struct("<IB")  # a header and the payload's first byte
 PEEK: Final = FIRST.size
-_NEXT_SEQUENCE = 1 << 24
-_SEQUENCES = 0xFFFFFFFF
+_SEQUENCES: Final = tuple(number << 24 for number in range(256))  # as they stand in a header
 
 
 def packet_length(buffer: bytes, start: int, sequence: int) -> int:
@@ -32,19 +33,18 @@ def skip_rows(buffer: bytes, start: int, sequence: int, binary: bool, most: int 
     """
     unpack = FIRST.unpack_from
     highest = 0 if binary else 0xFD
-    size = len(buffer)
-    last = size - PEEK
-    expected = sequence << 24
-    position, rows = start, 0
-    while position <= last:
-        header, first = unpack(buffer, position)
-        length = header - expected  # out of its range when the sequence id is another
-        if first > highest or not 0 < length < MAX_PAYLOAD:
-            break
-        end = position + HEADER_SIZE + length
-        if end > size or rows == most:
-            break
-        position = end
-        expected = expected + _NEXT_SEQUENCE & _SEQUENCES
-        rows += 1
-    return position, expected >> 24, rows
+    size, position, rows = len(buffer), start, 0
+    try:
+        for due in islice(chain(_SEQUENCES[sequence:], cycle(_SEQUENCES)), most):
+            header, first = unpack(buffer, position)
+            length = header - due  # out of its range when the sequence id is another
+            if first > highest or not 0 < length < MAX_PAYLOAD:
+                break
+            end = position + HEADER_SIZE + length
+            if end > size:
+                break
+            position = end
+            rows += 1
+    except struct_error:  # not even a header and one byte are left
+        pass
+    return position, sequence + rows & 0xFF, rows
