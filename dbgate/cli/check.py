@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ import click
 
 if TYPE_CHECKING:
     from dbgate.serve.reading import Parts
-    from dbgate.settings.model import Database
 
 
 @click.command()
@@ -48,27 +46,8 @@ def _warnings(parts: Parts) -> list[str]:
 
 
 async def _connection_problems(parts: Parts) -> list[str]:
-    found = await asyncio.gather(*(_database_problems(parts, each) for each in parts.settings.databases.values()))
-    return [problem for problems in found for problem in problems]
+    from dbgate.cli.reaching import Looked, brand_problems, look
 
-
-async def _database_problems(parts: Parts, database: Database) -> Iterable[str]:
-    from dbgate.catalog.postgres import read_catalog
-    from dbgate.net.queries import QueryFailed, run_query
-    from dbgate.net.reaching import UpstreamUnavailable
-    from dbgate.net.upstream import connect
-    from rules.book import check as check_rules
-
-    place = f"{parts.settings.file}  databases.{database.name}.upstream:"
-    try:
-        connection = await connect(database.upstream, {"application_name": "dbgate check"})
-    except UpstreamUnavailable as fault:
-        return [f"{place} {fault.message}  {fault.cause}"]
-    try:
-        catalog = await read_catalog(lambda sql: run_query(connection, sql))
-    except (QueryFailed, UpstreamUnavailable) as fault:
-        return [f"{place} the catalog cannot be read  {fault}"]
-    finally:
-        connection.close()
-    rulebook = parts.rulebooks[database.name].rulebook
-    return [str(problem) for problem in check_rules(rulebook, catalog)] if rulebook is not None else []
+    databases = parts.settings.databases.values()
+    looked: list[Looked] = await asyncio.gather(*(look(parts, each) for each in databases))
+    return [problem for each in looked for problem in each.problems] + brand_problems(parts.settings, looked)

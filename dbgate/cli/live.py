@@ -7,10 +7,9 @@ from pathlib import Path
 
 import click
 
-from dbgate.catalog.postgres import read_catalog
-from dbgate.net.queries import QueryFailed, run_query
-from dbgate.net.reaching import UpstreamUnavailable
-from dbgate.net.upstream import connect
+from dbgate.net.asking import ask
+from dbgate.net.catalogs import read_once
+from dbgate.net.reaching import QueryFailed, UpstreamUnavailable
 from dbgate.settings import Database, SettingsError, load_settings
 from rules.catalog import Catalog
 
@@ -38,8 +37,8 @@ def live_catalog(config: Path, name: str | None) -> Catalog:
 
 
 async def _read(database: Database) -> Catalog:
-    connection = await connect(database.upstream, {"application_name": "dbgate rules"})
+    connection = await ask(database, "dbgate rules")
     try:
-        return await read_catalog(lambda sql: run_query(connection, sql))
+        return await read_once(database.protocol, connection)
     finally:
-        connection.stream.transport.close()
+        connection.close()

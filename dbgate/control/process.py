@@ -26,7 +26,7 @@ log = logging.getLogger("dbgate.control")
 LAST_FLUSH = 5.0
 
 
-async def main(config: Path, _number: int, _descriptors: list[int]) -> None:
+async def main(config: Path, _number: int, _listeners: list[object]) -> None:
     await Control(load_settings(config)).run()
 
 

@@ -25,30 +25,44 @@ _SERIALS = 1 << 23
 SHORT_KEY, LONG_KEY = 4, 32
 
 
+class ConnectionIds:
+    """Fresh ids of one worker, none given out twice at the same time. `worker` counts from 0."""
+
+    def __init__(self, worker: int) -> None:
+        self.worker = worker
+        self._next = secrets.randbelow(_SERIALS)
+        self._used: set[int] = set()
+
+    def issue(self) -> int:
+        while True:
+            self._next = (self._next + 1) % _SERIALS
+            found = (self._next << WORKER_BITS) | self.worker
+            if found and found not in self._used:
+                self._used.add(found)
+                return found
+
+    def forget(self, found: int) -> None:
+        self._used.discard(found)
+
+
 class CancelKeys(Generic[T]):
     """The sessions of one worker by process id and secret key. `worker` counts from 0."""
 
     def __init__(self, worker: int) -> None:
         self.worker = worker
-        self._next = secrets.randbelow(_SERIALS)
+        self._ids = ConnectionIds(worker)
         self._sessions: dict[int, tuple[bytes, T]] = {}
 
     def issue(self, session: T, long: bool) -> tuple[int, bytes]:
         """A fresh (process id, key). `long`: 32 bytes, for protocol 3.2."""
-        process_id = self._free_id()
+        process_id = self._ids.issue()
         key = secrets.token_bytes(LONG_KEY if long else SHORT_KEY)
         self._sessions[process_id] = (key, session)
         return process_id, key
 
-    def _free_id(self) -> int:
-        while True:
-            self._next = (self._next + 1) % _SERIALS
-            process_id = (self._next << WORKER_BITS) | self.worker
-            if process_id and process_id not in self._sessions:
-                return process_id
-
     def forget(self, process_id: int) -> None:
         self._sessions.pop(process_id, None)
+        self._ids.forget(process_id)
 
     def find(self, process_id: int, key: bytes) -> T | None:
         """The session, when the key is right; compared in constant time."""

@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from dbgate.audit.events import PolicyLoaded
+from dbgate.net.asking import Asking, ReadCatalog, ask
 from dbgate.net.driver import Driver
 from dbgate.net.elsewhere import Elsewhere, Job
 from dbgate.net.faults import log_fault
-from dbgate.net.queries import QueryFailed, Row, run_query
-from dbgate.net.reaching import UpstreamUnavailable
+from dbgate.net.mysql.greeting import Server
+from dbgate.net.reaching import QueryFailed, UpstreamUnavailable
 from dbgate.net.recording import LogRecorder
-from dbgate.net.upstream import UpstreamConnection, connect
 from dbgate.session.outcome import DecideElsewhere
 from dbgate.settings.model import Database as DatabaseSettings
 from dbgate.settings.model import Upstream
@@ -37,14 +37,11 @@ READ_TIME = 60.0
 
 NO_LONGER_SERVED = "the gate no longer serves this database"
 
-Query = Callable[[str], Awaitable[list[Row]]]
-ReadCatalog = Callable[[Query, Catalog | None], Awaitable[Catalog]]
-"""Is given what was read last, and may return that when it still holds."""
 BuildPolicy = Callable[[Rulebook, Catalog], Policy]
 
 
 class LiveDatabase:
-    """`rulebook` None: it has problems.
+    """`rulebook` None: it has problems. `server`: a MySQL or MariaDB as it greeted the gate the last time.
 
     `build` raises ValueError, with a sentence for people, when rulebook and catalog don't go together."""
 
@@ -69,7 +66,8 @@ class LiveDatabase:
         self._waiting: list[Driver] = []
         self._wanted = asyncio.Event()
         self._wanted.set()
-        self._connection: UpstreamConnection | None = None
+        self._connection: Asking | None = None
+        self.server: Server | None = None
         self._last = -MIN_INTERVAL
         self._task: asyncio.Task[None] | None = None
         self._told: list[str] = []
@@ -230,11 +228,12 @@ class LiveDatabase:
                 return await self._read_over(self._connection)
             except UpstreamUnavailable:
                 self._disconnect()
-        self._connection = await connect(self.upstream, {"application_name": "dbgate catalog"})
+        self._connection = await ask(self.settings, "dbgate catalog")
+        self.server = self._connection.server
         return await self._read_over(self._connection)
 
-    async def _read_over(self, connection: UpstreamConnection) -> Catalog:
-        return await self._read_catalog(lambda sql: run_query(connection, sql), self._catalog)
+    async def _read_over(self, connection: Asking) -> Catalog:
+        return await self._read_catalog(connection.query, self._catalog)
 
     def _disconnect(self) -> None:
         if self._connection is not None:

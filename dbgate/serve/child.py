@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from dbgate.logs import start_logging
+from dbgate.serve.listening import inherit
 
 log = logging.getLogger("dbgate.serve")
 
-#: role -> module whose `main(settings file, number, descriptors)` is the child's work
+#: role -> module whose `main(settings file, number, listeners)` is the child's work
 ROLES = {"worker": "dbgate.serve.worker", "control": "dbgate.control.process"}
 
 
@@ -39,18 +40,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("role", choices=ROLES)
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--number", type=int, default=0)
-    parser.add_argument("--descriptors", type=_numbers, default=[])
+    parser.add_argument("--listeners", type=inherit, default=[])
     options = parser.parse_args(arguments)
     # a terminal or a service manager signals the whole group; the supervisor alone decides what that means
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     start_logging(f"{options.role}-{options.number}" if options.role == "worker" else options.role)
     module = importlib.import_module(ROLES[options.role])
-    run(module.main(options.config, options.number, options.descriptors))
-
-
-def _numbers(text: str) -> list[int]:
-    return [int(word) for word in text.split(",") if word]
+    run(module.main(options.config, options.number, options.listeners))
 
 
 if __name__ == "__main__":

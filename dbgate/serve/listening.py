@@ -3,12 +3,16 @@ found before anything starts, and connections wait in the queue while a worker i
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import stat
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dbgate.settings.model import Address
+from dbgate.settings.listeners import Listener
+from dbgate.settings.model import Address, Protocol
 
 BACKLOG = 1024
 
@@ -17,23 +21,49 @@ class CannotListen(Exception):  # noqa: N818
     """The message names the address and the reason."""
 
 
-def open_listeners(addresses: tuple[Address, ...], workers: int) -> list[list[socket.socket]]:
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A socket that listens. `place`: whose clients come there, at the address that the settings say."""
+
+    place: Listener
+    socket: socket.socket
+
+    def __str__(self) -> str:
+        return str(replace(self.place, address=address_of(self.socket)))
+
+
+def open_listeners(places: Iterable[Listener], workers: int) -> list[list[Open]]:
     """For each worker its sockets, one for each address. On TCP each worker has its own (SO_REUSEPORT), on unix sockets
     they share one. Port 0 is any free port, the same for all workers. Raises CannotListen."""
-    shares: list[list[socket.socket]] = [[] for _ in range(workers)]
+    shares: list[list[Open]] = [[] for _ in range(workers)]
     try:
-        for address in addresses:
-            for share, listener in zip(shares, _open(address, workers), strict=True):
-                share.append(listener)
+        for place in places:
+            for share, listener in zip(shares, _open(place.address, workers), strict=True):
+                share.append(Open(place, listener))
     except BaseException:
         close_listeners(shares)
         raise
     return shares
 
 
-def close_listeners(shares: list[list[socket.socket]]) -> None:
-    for listener in {listener for share in shares for listener in share}:
+def close_listeners(shares: Iterable[Iterable[Open]]) -> None:
+    for listener in {each.socket for share in shares for each in share}:
         listener.close()
+
+
+def hand_down(share: Iterable[Open]) -> str:
+    """What a child process has to be told of the sockets that it inherits."""
+    return json.dumps([[each.socket.fileno(), each.place.protocol.value, each.place.database] for each in share])
+
+
+def inherit(text: str) -> list[Open]:
+    """The child's side of `hand_down`."""
+    return [_inherited(*words) for words in json.loads(text)]
+
+
+def _inherited(descriptor: int, protocol: str, database: str) -> Open:
+    listener = socket.socket(fileno=descriptor)
+    return Open(Listener(address_of(listener), Protocol(protocol), database), listener)
 
 
 def _open(address: Address, workers: int) -> list[socket.socket]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dbgate.identity.passwords import PasswordMemory
 from dbgate.identity.secret import gate_secret
 from dbgate.identity.users import Users
 from dbgate.net.client_login import Door
+from dbgate.net.mysql.client_login import Door as MysqlDoor
+from dbgate.net.mysql.keys import RsaKeys
 from dbgate.net.tls import TlsUnusable, server_tls, upstream_context
 from dbgate.serve.rulebooks import read_rulebook
 from dbgate.settings.model import Database, Settings
@@ -73,14 +76,20 @@ def mask_key(settings: Settings) -> bytes | None:
     return key
 
 
-def make_door(settings: Settings) -> Door:
-    """Raises TlsUnusable, OSError."""
-    tls = settings.gate.tls
-    return Door(
-        users=Users(settings.users, gate_secret(settings.gate.directory)),
-        databases=frozenset(settings.databases),
-        tls=server_tls(tls) if tls is not None else None,
-        tls_required=tls is not None and tls.required,
+@dataclass(frozen=True, slots=True)
+class Doors:
+    postgres: Door
+    mysql: MysqlDoor
+
+
+def make_doors(settings: Settings, passwords: PasswordMemory, keys: RsaKeys) -> Doors:
+    """Raises TlsUnusable, OSError. Which databases there are is for the ends to fill in."""
+    tls = server_tls(settings.gate.tls) if settings.gate.tls is not None else None
+    required = settings.gate.tls is not None and settings.gate.tls.required
+    users, none = Users(settings.users, gate_secret(settings.gate.directory)), frozenset[str]()
+    return Doors(
+        postgres=Door(users, none, tls, required),
+        mysql=MysqlDoor(users, none, passwords, keys, server_version="", tls=tls, tls_required=required),
     )
 
 

@@ -10,7 +10,6 @@ import fcntl
 import logging
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from dbgate.control.orders import Word
-from dbgate.serve.listening import address_of, close_listeners, open_listeners
+from dbgate.serve.listening import Open, close_listeners, hand_down, open_listeners
+from dbgate.settings.listeners import listeners
 from dbgate.settings.model import Settings
 
 log = logging.getLogger("dbgate.serve")
@@ -110,7 +110,7 @@ class Supervisor:
     async def run(self) -> None:
         """Until SIGTERM or SIGINT. Raises CannotStart, CannotListen."""
         lock = _prepare(self._settings.gate.directory)
-        shares = open_listeners(self._settings.gate.listen, self._settings.gate.workers)
+        shares = open_listeners(listeners(self._settings), self._settings.gate.workers)
         try:
             await self._supervise(shares)
         finally:
@@ -118,7 +118,7 @@ class Supervisor:
             _remove_unix(self._settings)
             os.close(lock)
 
-    async def _supervise(self, shares: list[list[socket.socket]]) -> None:
+    async def _supervise(self, shares: list[list[Open]]) -> None:
         control = Child("control", ["control", *self._config()], [])
         workers = [self._worker(number, share) for number, share in enumerate(shares)]
         children = [control, *workers]
@@ -126,7 +126,7 @@ class Supervisor:
         keepers = {child: asyncio.create_task(child.keep()) for child in children}
         try:
             if await self._become_ready(children):
-                self._announce(", ".join(str(address_of(listener)) for listener in shares[0]))
+                self._announce(", ".join(map(str, shares[0])))
                 await self._stop.wait()
             await _end(workers, keepers, self._settings.gate.drain + GRACE)
             await _end([control], keepers, CONTROL_GRACE)
@@ -138,10 +138,9 @@ class Supervisor:
     def _config(self) -> list[str]:
         return ["--config", str(self._settings.file)]
 
-    def _worker(self, number: int, listeners: list[socket.socket]) -> Child:
-        descriptors = [listener.fileno() for listener in listeners]
-        words = ",".join(map(str, descriptors))
-        arguments = ["worker", *self._config(), "--number", str(number), "--descriptors", words]
+    def _worker(self, number: int, share: list[Open]) -> Child:
+        descriptors = [each.socket.fileno() for each in share]
+        arguments = ["worker", *self._config(), "--number", str(number), "--listeners", hand_down(share)]
         return Child(f"worker-{number}", arguments, descriptors)
 
     def _handle_signals(self, children: list[Child]) -> None:
@@ -199,7 +198,7 @@ def _prepare(directory: Path) -> int:
 
 
 def _remove_unix(settings: Settings) -> None:
-    for address in settings.gate.listen:
-        if address.path is not None:
+    for listener in listeners(settings):
+        if (path := listener.address.path) is not None:
             with suppress(FileNotFoundError):
-                address.path.unlink()
+                path.unlink()

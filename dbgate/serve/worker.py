@@ -9,27 +9,28 @@ import logging
 import socket
 import time
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dbgate.audit.log import AuditLog
 from dbgate.budgets.ledger import Ledger
-from dbgate.catalog.postgres import read_catalog
 from dbgate.control.orders import Word, follow_orders, say
 from dbgate.control.snapshots import metrics_path
-from dbgate.net.cancel import open_post, socket_path
+from dbgate.net.catalogs import catalog_reader
 from dbgate.net.counters import Counters
 from dbgate.net.databases import LiveDatabase
 from dbgate.net.elsewhere import Elsewhere
 from dbgate.net.faults import log_fault
 from dbgate.net.gateway import Gateway
 from dbgate.net.recording import LogRecorder
+from dbgate.net.sessions import Sessions
 from dbgate.net.tls import TlsUnusable
-from dbgate.serve.reading import NotUsable, Parts, make_door, read_parts
-from dbgate.serve.sessions import make_session
+from dbgate.serve.ends import Ends
+from dbgate.serve.listening import Open, close_listeners
+from dbgate.serve.reading import NotUsable, Parts, read_parts
 from dbgate.settings import Settings, SettingsError, load_settings
 from dbgate.settings.auditing import audit_settings
+from dbgate.settings.listeners import listeners
 from dbgate.settings.model import Database, StatementTexts
 from rules.book import Rulebook
 from rules.cache import Memory
@@ -44,10 +45,9 @@ FIRST_LOOK = 15.0
 BEAT = 1.0
 
 
-async def main(config: Path, number: int, descriptors: list[int]) -> None:
-    """Until told to drain. `descriptors`: listening sockets, inherited."""
-    worker = Worker(config, load_settings(config), number)
-    await worker.run([socket.socket(fileno=descriptor) for descriptor in descriptors])
+async def main(config: Path, number: int, listeners: list[Open]) -> None:
+    """Until told to drain. `listeners`: inherited sockets."""
+    await Worker(config, load_settings(config), number).run(listeners)
 
 
 class Worker:
@@ -65,19 +65,17 @@ class Worker:
         self._elsewhere = Elsewhere()
         self._ledger = Ledger(settings.gate.directory / "budgets")
 
-    async def run(self, listeners: list[socket.socket]) -> None:
+    async def run(self, listeners: list[Open]) -> None:
         postgres_front_end()  # loads the parsers before anybody waits for them
         orders = await follow_orders(self._ordered)
         recorder = self._open_recorder()
         self._recorder = recorder
         gateway = self._start_gateway(read_parts(self.settings))
-        self._gateway = gateway
-        directory = self.settings.gate.directory
-        post = await open_post(socket_path(directory, self._number), gateway.cancel_received)
+        posts = await self._ends.open_posts()
         helpers = [asyncio.create_task(self._beat()), asyncio.create_task(self._reload_when_told())]
         try:
             await self._first_look()
-            gateway.listen(listeners)
+            gateway.listen((each.socket, self._ends.of(each.place)) for each in listeners)
             self._listening = True
             gc.collect()
             gc.freeze()
@@ -90,12 +88,12 @@ class Worker:
             for database in self._databases.values():
                 await database.stop()
             await self._elsewhere.stop()
-            post.close()
+            for post in posts:
+                post.close()
             orders.close()
             recorder.close()
             self._ledger.close()
-            for listener in listeners:
-                listener.close()
+            close_listeners([listeners])
             self._send_snapshot()
 
     def _ordered(self, word: Word) -> None:
@@ -121,24 +119,15 @@ class Worker:
         for name, database in self.settings.databases.items():
             self._add_database(database, parts.rulebooks[name].rulebook)
         gate = self.settings.gate
-        return Gateway(
-            number=self._number,
-            directory=gate.directory,
-            door=make_door(self.settings),
-            databases=self._databases,
-            make_session=partial(make_session, self._ledger),
-            recorder=self._recorder,
-            counters=self._counters,
-            authentication_timeout=gate.authentication_timeout,
-            half_open=gate.half_open,
-            connections=gate.connections,
-        )
+        sessions = Sessions(self._databases, self._recorder, self._counters, most=gate.connections)
+        self._ends = Ends(self.settings, self._number, sessions, self._ledger)
+        return Gateway(sessions, authentication_timeout=gate.authentication_timeout, half_open=gate.half_open)
 
     def _add_database(self, settings: Database, rulebook: Rulebook | None) -> None:
         database = LiveDatabase(
             settings,
             rulebook,
-            read_catalog=read_catalog,
+            read_catalog=catalog_reader(settings.protocol),
             build=self._build_policy,
             recorder=self._recorder,
             elsewhere=self._elsewhere,
@@ -177,9 +166,11 @@ class Worker:
         """Users, certificates, databases, rulebooks. Open sessions go on, under the new rules."""
         settings = await asyncio.to_thread(load_settings, self._config)
         parts = await asyncio.to_thread(read_parts, settings)
-        door = make_door(settings)
-        self._mask_key, self._gateway.door = parts.mask_key, door
-        for name in [name for name in self._databases if name not in settings.databases]:
+        self._ends.use(self._ends.doors(settings))
+        self._mask_key = parts.mask_key
+        if listeners(settings) != listeners(self.settings):
+            log.warning("other addresses to listen on hold after a restart")
+        for name in [name for name, each in self._databases.items() if _is_another(each, settings)]:
             await self._databases.pop(name).stop()
         for database in settings.databases.values():
             self._reload_database(database, parts)
@@ -220,6 +211,12 @@ class Worker:
             "databases": {name: database.loaded for name, database in self._databases.items()},
             "counters": self._counters.snapshot(),
         }
+
+
+def _is_another(database: LiveDatabase, settings: Settings) -> bool:
+    """Not served any more, or behind its name another kind of server."""
+    found = settings.databases.get(database.settings.name)
+    return found is None or found.protocol is not database.settings.protocol
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import hmac
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from ruamel.yaml import YAML
 
 from dbgate.audit.tail import Follower
 from tests.live.certificates import KeyPair
+from tests.live.mysql_servers import MysqlServer
 from tests.live.servers import Postgres, free_port, uri
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +35,8 @@ STOP_LIMIT = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """How the gate reaches one database."""
+    """How the gate reaches one database. `server`: where it is, if not on the gate's own server. `alone`: at an
+    address of its own (MySQL only)."""
 
     database: str
     rulebook: str
@@ -42,6 +45,8 @@ class Upstream:
     tls: Mapping[str, str] = field(default_factory=dict)
     host: str = ""
     port: int = 0
+    server: Postgres | MysqlServer | None = None
+    alone: bool = False
 
 
 class GateFailedError(Exception):
@@ -54,7 +59,7 @@ class Gate:
     def __init__(
         self,
         directory: Path,
-        server: Postgres,
+        server: Postgres | MysqlServer,
         databases: Mapping[str, Upstream],
         tls: KeyPair | None = None,
         *,
@@ -66,6 +71,8 @@ class Gate:
         """`rulebooks`: name -> text, for those that are not in the directory rulebooks/."""
         self.directory = directory
         self.host, self.port = "127.0.0.1", 0
+        #: database -> port of the address of its own; "": of the MySQL databases that share one
+        self.mysql_ports: dict[str, int] = {}
         self.control = free_port()
         self._errors: list[str] = []
         self._settings = _settings(self.control, server, databases, tls, workers, tls_required)
@@ -167,6 +174,15 @@ class Gate:
         for line in stream:
             self._errors.append(line)
 
+    def _note_ports(self, line: str) -> None:
+        """`127.0.0.1:1, 127.0.0.1:2 (mysql), 127.0.0.1:3 (mysql shop)`."""
+        for port, mysql, database in re.findall(r":(\d+)(?: \((mysql) ?([^)]*)\))?(?:, |$)", line):
+            if mysql:
+                self.mysql_ports[database] = int(port)
+            else:
+                self.port = int(port)
+        self.port = self.port or self.mysql_ports.get("", 0)
+
     def _await_ready(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
         timer = threading.Timer(START_LIMIT, process.kill)
@@ -174,8 +190,7 @@ class Gate:
         try:
             for line in process.stdout:
                 if line.startswith("ready: listening on "):
-                    address = line.split("ready: listening on ")[1].split()[0].rstrip(",")
-                    self.port = int(address.rpartition(":")[2])
+                    self._note_ports(line.removeprefix("ready: listening on ").strip())
                     self._readers.append(threading.Thread(target=self._collect, args=(process.stdout,), daemon=True))
                     self._readers[1].start()
                     return
@@ -189,7 +204,7 @@ class Gate:
 
 def _settings(
     control: int,
-    server: Postgres,
+    server: Postgres | MysqlServer,
     databases: Mapping[str, Upstream],
     tls: KeyPair | None,
     workers: int,
@@ -199,16 +214,21 @@ def _settings(
     gate["drain"] = "1s"
     if tls is not None:
         gate["tls"] = {"certificate": str(tls.certificate), "key": str(tls.key), "required": tls_required}
+    made = {name: _database(upstream.server or server, upstream) for name, upstream in databases.items()}
+    if any("protocol" in each and "listen" not in each for each in made.values()):
+        gate["mysql"] = {"listen": "127.0.0.1:0"}
+    if all("protocol" in each for each in made.values()):
+        del gate["listen"]
     return {
         "gate": gate,
         "control": {"listen": f"127.0.0.1:{control}"},
-        "databases": {name: _database(server, upstream) for name, upstream in databases.items()},
+        "databases": made,
         "users": {"agent": {"role": "agent", "verifier": verifier(CLIENT_PASSWORD), "databases": list(databases)}},
         "masking": {"key": {"env": "DBGATE_MASK_KEY"}},
     }
 
 
-def _database(server: Postgres, upstream: Upstream) -> dict[str, Any]:
+def _database(server: Postgres | MysqlServer, upstream: Upstream) -> dict[str, Any]:
     reach: dict[str, Any] = {
         "host": upstream.host or server.host,
         "port": upstream.port or server.port,
@@ -218,7 +238,12 @@ def _database(server: Postgres, upstream: Upstream) -> dict[str, Any]:
     }
     if upstream.tls:
         reach["tls"] = dict(upstream.tls)
-    return {"upstream": reach, "rules": [f"rules/{upstream.rulebook}.yaml"]}
+    made: dict[str, Any] = {"upstream": reach, "rules": [f"rules/{upstream.rulebook}.yaml"]}
+    if isinstance(server, MysqlServer):
+        made["protocol"] = "mysql"
+    if upstream.alone:
+        made["listen"] = "127.0.0.1:0"
+    return made
 
 
 def _merge(into: dict[str, Any], extra: Mapping[str, Any]) -> None:

@@ -20,7 +20,6 @@ from protocols.errors import PeerError
 from protocols.mysql import charsets, packets
 from protocols.mysql.capabilities import Capability, StatusFlag
 from protocols.mysql.charsets import Charset
-from protocols.mysql.faults import too_large
 from protocols.mysql.handshake import (
     BAD_HANDSHAKE,
     NONCE_SIZE,
@@ -70,6 +69,17 @@ OFFERED = (
     | Capability.DEPRECATE_EOF
     | Capability.QUERY_ATTRIBUTES
 )
+#: what the gate has even where the server behind it has not: it is between client and gate alone, or translated
+ALWAYS_OFFERED = (
+    Capability.LONG_PASSWORD
+    | Capability.CONNECT_WITH_DB
+    | Capability.PROTOCOL_41
+    | Capability.SECURE_CONNECTION
+    | Capability.PLUGIN_AUTH
+    | Capability.CONNECT_ATTRS
+    | Capability.PLUGIN_AUTH_LENENC_CLIENT_DATA
+    | Capability.DEPRECATE_EOF
+)
 #: the collation that a greeting names: utf8mb4's usual one of each brand
 _COLLATION = {Brand.MYSQL: 255, Brand.MARIADB: 45}
 
@@ -87,7 +97,8 @@ class Door:
     """What is the same for every client of one listener; a reload puts another one in its place.
 
     `databases`: the names of those that speak MySQL. `database`: the one that the listener belongs to, if it belongs
-    to one. `server_version`: what the greeting says, from which clients also tell MySQL and MariaDB apart. `passwords`
+    to one. `capabilities`: of the server behind; the gate offers no others that are the server's to have.
+    `server_version`: what the greeting says, from which clients also tell MySQL and MariaDB apart. `passwords`
     and `keys` outlive a reload."""
 
     users: Users
@@ -98,6 +109,7 @@ class Door:
     tls: ServerTls | None = None
     tls_required: bool = False
     database: str = ""
+    capabilities: Capability = OFFERED
 
 
 @dataclass(slots=True)
@@ -297,7 +309,8 @@ def _greeting(door: Door, connection_id: int) -> Handshake:
         server_version=door.server_version,
         connection_id=connection_id,
         nonce=make_nonce(),
-        capabilities=OFFERED | (Capability.SSL if door.tls is not None else Capability(0)),
+        capabilities=OFFERED & (door.capabilities | ALWAYS_OFFERED)
+        | (Capability.SSL if door.tls is not None else Capability(0)),
         character_set=_COLLATION[brand_of(door.server_version)],
         status=StatusFlag.AUTOCOMMIT,
         plugin="caching_sha2_password",
@@ -310,12 +323,11 @@ def make_nonce() -> bytes:
 
 
 async def _one_packet(client: socket.socket) -> bytes:
-    """One packet, header included, and not a byte more. Raises `PeerError` when it is too long, ConnectionEnded."""
+    """One packet, header included, and not a byte more; of one that is too long the header alone, which is enough to
+    refuse it. Raises ConnectionEnded."""
     header = await _exactly(client, packets.HEADER_SIZE)
     length = int.from_bytes(header[:3], "little")
-    if length > MAX_LENGTH:
-        raise too_large(MAX_LENGTH)
-    return header + await _exactly(client, length)
+    return header if length > MAX_LENGTH else header + await _exactly(client, length)
 
 
 async def _exactly(client: socket.socket, size: int) -> bytes:
