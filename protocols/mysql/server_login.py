@@ -182,15 +182,25 @@ class ServerLogin:
         """A login's steps until one is the caller's business."""
         read = _READERS.get(self._phase)
         while read is not None:
-            message = self._reader.message()
+            message = self._message()
             if message is None:
                 return None
-            self._sequence = message.next
             event = read(self, message.payload)
             if event is not None:
                 return event
             read = _READERS.get(self._phase)
         return None
+
+    def _message(self) -> packets.Message | None:
+        """The client's next packet. An error about one that cannot be read answers it, so it has the next number."""
+        try:
+            message = self._reader.message()
+        except PeerError:
+            self._sequence = self._sequence + 1 & 0xFF
+            raise
+        if message is not None:
+            self._sequence = message.next
+        return message
 
     def to_send(self) -> bytes:
         """What to send to the client now; it is handed out once."""
