@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dbgate.catalog import postgres
+from typing import Final
+
+from dbgate.catalog import mysql, postgres
 from dbgate.net.asking import Asking, ReadCatalog
 from dbgate.settings.model import Protocol
 from rules.catalog import Catalog
 
+_READERS: Final[dict[Protocol, ReadCatalog]] = {
+    Protocol.POSTGRESQL: postgres.read_catalog,
+    Protocol.MYSQL: mysql.read_catalog,
+}
+
 
 def catalog_reader(protocol: Protocol) -> ReadCatalog:
     """Reads the catalog of a database that speaks it."""
-    if protocol is Protocol.POSTGRESQL:
-        return postgres.read_catalog
-    from dbgate.catalog import mysql
-
-    return mysql.read_catalog
+    return _READERS[protocol]
 
 
 async def read_once(protocol: Protocol, asking: Asking) -> Catalog:
