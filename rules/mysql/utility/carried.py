@@ -45,10 +45,15 @@ def grammar(reading: Reading, key: str) -> bool:
 
 def read_quoted(text: str, by: Grammar) -> Statement:
     """The one statement that a string holds, without offsets, since they are none of the text that was sent."""
-    parser = Parser(Lexemes(text, by))
-    made = statement_of(parser)
-    parser.accept(";")
-    if parser.kind is not Kind.END:
+    try:
+        parser = Parser(Lexemes(text, by))
+        made = statement_of(parser)
+        parser.accept(";")
+        ends = parser.kind is Kind.END
+    except Refused as refused:
+        why = refused.unparsable
+        raise Refused(why.code, f"in the string that is prepared: {why.reason}", why.mend) from refused
+    if not ends:
         raise Refused("prepared-text", "a string that is prepared holds more than one statement", "prepare one")
     placed: Statement = unplaced(made)
     return placed

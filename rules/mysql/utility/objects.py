@@ -82,7 +82,6 @@ form("alter", "ALTER PROCEDURE", "ALTER PROCEDURE <qualified> <characteristics>"
 form("alter", "ALTER FUNCTION", "ALTER FUNCTION <qualified> <characteristics>")
 form("drop", "DROP PROCEDURE", "DROP PROCEDURE [<exists>] <qualified>")
 form("drop", "DROP FUNCTION", "DROP FUNCTION [<exists>] <qualified>")
-form("drop", "DROP PACKAGE", "DROP PACKAGE [BODY] [<exists>] <qualified>", MARIADB)
 form("drop", "DROP LIBRARY", "DROP LIBRARY [<exists>] <qualified>", MYSQL)
 form(
     "create", "CREATE TRIGGER",

@@ -102,7 +102,7 @@ def account(reading: Reading, key: str) -> bool:
     if reading.kind is not Kind.STRING and not parser.is_name():
         return reading.fails()
     first = parser.advance()
-    if reading.kind is Kind.USER and parser.starts[parser.at] == parser.ends[first]:
+    if reading.kind is Kind.USER:
         parser.advance()
     return reading.note(key, parser.written(first))
 
