@@ -189,13 +189,17 @@ def _word(found: Lexemes, start: int, end: int) -> None:
 
 def _path(found: Lexemes, start: int, end: int) -> None:
     """Names and dots without gaps between them. A name directly after a dot, or before one, is no keyword."""
-    for part in re.finditer(r"\.|[^.]+", found.raw[start:end]):
-        begin, stop = start + part.start(), start + part.end()
-        if part[0] == ".":
-            found.add(Kind.OPERATOR, ".", begin, stop)
-        else:
-            check_written(decoded(part[0]), found.grammar, begin)
-            found.add(Kind.NAME, "", begin, stop)
+    first = True
+    for part in found.raw[start:end].split("."):
+        if not first:
+            found.add(Kind.OPERATOR, ".", start, start + 1)
+            start += 1
+        first = False
+        if part:
+            if part[0] == "$" or not part.isascii():
+                check_written(decoded(part), found.grammar, start)
+            found.add(Kind.NAME, "", start, start + len(part))
+            start += len(part)
 
 
 # ---------------------------------------------------------------- comments

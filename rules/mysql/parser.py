@@ -17,6 +17,7 @@ from rules.tree import Call, Expression, Name, Query, Write
 #: how deep brackets and operators may stand in each other
 MOST_NESTED: Final = 150
 _NAMES: Final = frozenset({Kind.NAME, Kind.QUOTED})
+_BARE: Final = frozenset({Kind.NAME, Kind.WORD})
 
 
 class Parser:
@@ -130,9 +131,13 @@ class Parser:
         """The next token as an identifier, whatever it is reserved for."""
         at = self.advance()
         written = decoded(self.raw[self.starts[at] : self.ends[at]])
-        if self.kinds[at] is Kind.WORD:
-            return written
+        if self.kinds[at] is not Kind.QUOTED:
+            return written if self.kinds[at] in _BARE else self._no_name(at)
         return checked(unquoted(written), self.starts[at])
+
+    def _no_name(self, at: int) -> str:
+        self.at = at
+        raise self.failure("a name is expected")
 
     def column_name(self, what: str = "a column's name") -> str:
         """An identifier that is compared without regard to case."""

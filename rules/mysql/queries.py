@@ -15,6 +15,7 @@ from rules.mysql.lexemes import Kind
 from rules.mysql.parser import Parser
 from rules.mysql.rows import table_query, values_query
 from rules.mysql.sources import from_clause
+from rules.mysql.strings import value_of
 from rules.mysql.windows import window
 from rules.tree import (
     Call,
@@ -185,8 +186,18 @@ def _output(p: Parser) -> Output:
     last = p.at - 1
     alias = _alias(p)
     if alias is None and not isinstance(value, Column | Star):
-        alias = value.value if p.kinds[first] is Kind.STRING and isinstance(value, Literal) else p.written(first, last)
+        alias = _own_name(p, value, first, last)
     return Output(value, None if alias is None else alias.lower())
+
+
+def _own_name(p: Parser, value: Expression, first: int, last: int) -> str | None:
+    """What the server calls a value without an alias: its text; of a string the value (MySQL: of several that make one
+    the first's)."""
+    while p.words[first] == "+":
+        first += 1
+    if not isinstance(value, Literal) or not value.text:
+        return p.written(first, last)
+    return value_of(p.lexemes.written(first)) if p.grammar.mysql and p.kinds[first] is Kind.STRING else value.value
 
 
 def _alias(p: Parser) -> str | None:
