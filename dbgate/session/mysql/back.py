@@ -9,24 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from dbgate.session.mysql.effects import note_done, server_name
 from dbgate.session.mysql.endings import ending, noted_status, without_default
 from dbgate.session.mysql.metering import begin_cut, timed_out
 from dbgate.session.mysql.refusals import law
 from dbgate.session.mysql.registry import Cursor
-from dbgate.session.mysql.results import open_stream, pass_definitions, pass_rows
+from dbgate.session.mysql.results import open_stream, pass_definitions, pass_rows, plain_eof
 from dbgate.session.mysql.sending import query_payload, refusal_packet
 from dbgate.session.mysql.state import (
     AskedDatabase,
     AskedExecute,
     AskedFetch,
     AskedFields,
-    AskedOption,
     AskedPlain,
     AskedPrepare,
     AskedQuery,
     AskedReset,
-    AskedStatementReset,
     Exchange,
     FatalError,
     Phase,
@@ -34,11 +31,11 @@ from dbgate.session.mysql.state import (
     State,
 )
 from dbgate.session.mysql.texts import failed_check, refusal_error, without_data
-from dbgate.session.runs import NOT_RUN, Run, Running, Tally
+from dbgate.session.mysql.working import INTERNAL, WORKED, ended_result
+from dbgate.session.runs import NOT_RUN, Run, Tally
 from dbgate.session.splice import Splice
 from protocols.errors import PeerError
 from protocols.mysql.capabilities import Capability, StatusFlag
-from protocols.mysql.charsets import BY_NAME
 from protocols.mysql.packets import encode, encode_all
 from protocols.mysql.relay import Columns, Expect, Fields, Kind, Piece, Prepared, ReplyReader
 from protocols.mysql.replies import Eof, Err, Ok
@@ -48,7 +45,6 @@ Handler = Callable[[State, Exchange, Splice, Piece, int], None]
 LOCAL_INFILE: Final = law(
     "local-infile", "the server asks the client for a file (LOAD DATA LOCAL)", "insert the rows with INSERT"
 )
-INTERNAL: Final = (1105, "HY000")
 
 
 def handle(state: State, exchange: Exchange, splice: Splice, piece: Piece, sequence: int) -> None:
@@ -107,112 +103,12 @@ def _end_of_owed(
 ) -> None:
     """Definitions without an EOF of their own, and no rows: for a client that wants one behind them."""
     exchange.owes_eof = False
-    first = Eof(value.status, value.warnings).encode(state.login.client)
-    payloads = [first] if StatusFlag.CURSOR_EXISTS in value.status else [first, ending(state, exchange, value) or first]
+    last = ending(state, exchange, value) or Eof(value.status, value.warnings).encode(state.login.client)
+    first = plain_eof(state).encode(state.login.client)
+    payloads = [last] if StatusFlag.CURSOR_EXISTS in value.status else [first, last]
     data, _ = encode_all(payloads, sequence + exchange.shift)
     exchange.shift = exchange.shift + len(payloads) - 1 & 0xFF
     splice.replace(piece.start, piece.end, b"" if exchange.cut is not None else data)
-
-
-def ended_result(state: State, exchange: Exchange, value: Ok | Eof) -> None:
-    stream, exchange.stream = exchange.stream, None
-    asked = exchange.asked
-    if isinstance(asked, AskedQuery | AskedExecute):
-        running = asked.running
-        tag = "" if stream is None else f"ROWS {stream.run.rows}"
-        if not follows(running.decision) and running.decision is not None:
-            step(state, running, tag)
-        if exchange.reader.complete:
-            end_text(state, running, tag)
-    elif isinstance(asked, AskedFetch):
-        state.finish_run(asked.run, tag=f"ROWS {asked.run.rows}")
-
-
-def follows(decision: Decision | None) -> bool:
-    """May more results of the same statement come behind a result?"""
-    return decision is not None and (decision.kind == "call" or decision.runs is not None)
-
-
-def step(state: State, running: Running, tag: str) -> None:
-    """The statement that the server was at has worked."""
-    if running.decision is not None and running.run is not None:
-        note_done(state, running.decision, running.text)
-        state.finish_run(running.run, tag=tag)
-    running.at += 1
-
-
-def end_text(state: State, running: Running, tag: str) -> None:
-    """The last reply of a text is through."""
-    while running.decision is not None:
-        step(state, running, tag)
-
-
-# ---------------------------------------------------------------- what has worked
-
-
-def _query_worked(state: State, exchange: Exchange, value: Ok | Eof) -> None:
-    asked = exchange.asked
-    assert isinstance(asked, AskedQuery | AskedExecute)
-    running = asked.running
-    if running.decision is None and state.watched:
-        raise PeerError("the upstream answered more statements than the text holds")
-    tag = f"OK {value.affected_rows}" if isinstance(value, Ok) else "OK"
-    if running.at < len(running.decisions) - 1:
-        step(state, running, tag)
-    if exchange.reader.complete:
-        end_text(state, running, tag)
-
-
-def _database_worked(state: State, exchange: Exchange, value: Ok | Eof) -> None:
-    asked = exchange.asked
-    assert isinstance(asked, AskedDatabase)
-    state.use_database(server_name(state, asked.name))
-    state.finish_run(asked.run, tag="OK")
-
-
-def _option_worked(state: State, exchange: Exchange, value: Ok | Eof) -> None:
-    asked = exchange.asked
-    assert isinstance(asked, AskedOption)
-    state.multi = asked.multi
-
-
-def _statement_reset(state: State, exchange: Exchange, value: Ok | Eof) -> None:
-    asked = exchange.asked
-    assert isinstance(asked, AskedStatementReset)
-    asked.prepared.cursor = None
-    asked.prepared.long_data.clear()
-
-
-def _plain_worked(state: State, exchange: Exchange, value: Ok | Eof) -> None:
-    asked = exchange.asked
-    if isinstance(asked, AskedPlain) and asked.run is not None:
-        state.finish_run(asked.run, tag="OK")
-
-
-def _nothing(state: State, exchange: Exchange, value: Ok | Eof) -> None:
-    raise FatalError(*INTERNAL, "dbgate: the server answered a command as no server does")
-
-
-def _reset_worked(state: State, exchange: Exchange, value: Ok | Eof) -> None:
-    state.names.clear()
-    state.tainted = False
-    state.charset = state.results = BY_NAME[state.login.charset]
-    state.own_zone = True
-    state.memory.forget()
-
-
-WORKED: Final[dict[type, Callable[[State, Exchange, Ok | Eof], None]]] = {
-    AskedQuery: _query_worked,
-    AskedExecute: _query_worked,
-    AskedDatabase: _database_worked,
-    AskedOption: _option_worked,
-    AskedStatementReset: _statement_reset,
-    AskedReset: _reset_worked,
-    AskedPlain: _plain_worked,
-    AskedPrepare: _nothing,
-    AskedFetch: _nothing,
-    AskedFields: _nothing,
-}
 
 
 def _hold(state: State, asked: AskedReset, splice: Splice, piece: Piece, sequence: int, value: Ok | Eof) -> None:
@@ -379,7 +275,7 @@ def on_prepared(state: State, exchange: Exchange, splice: Splice, piece: Piece, 
     for columns in (found.parameters, found.columns):
         payloads += [each.encode(client) for each in columns.definitions(upstream)]
         if columns.payloads and Capability.DEPRECATE_EOF not in client:
-            payloads.append((columns.eof or Eof(state.status)).encode(client))
+            payloads.append((columns.eof or plain_eof(state)).encode(client))
     splice.replace(piece.start, piece.end, encode_all(payloads, sequence + exchange.shift)[0])
 
 

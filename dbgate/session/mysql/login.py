@@ -21,7 +21,8 @@ class Brand(Enum):
 class SessionLogin:
     """`session`: the session's id (UUIDv7 text). `job`: what the client says of itself, so `job_verified` is False
     until tokens carry it. `database`: the gate's name of the database; `default_database`: the server's schema that is
-    the default one at first, empty for none. `client`, `upstream`: what was agreed on each side. `connection_id`: the
+    the default one at first, empty for none. `client`, `upstream`: what was agreed on each side, upstream
+    no more than the client has but for SESSION_TRACK. `connection_id`: the
     one that the gate gave the client. `charset`: MySQL's name of the client's character set (utf8mb4, latin1 ...)."""
 
     session: str

@@ -19,6 +19,7 @@ from protocols.mysql.wire import lenenc
 from rules.decision import Decision, Refusal
 
 MOST_PLANS: Final = 512  # plans kept by one session
+LASTING: Final = StatusFlag.AUTOCOMMIT | StatusFlag.IN_TRANS | StatusFlag.IN_TRANS_READONLY
 HEAD_CHANGES: Final = Capability.DEPRECATE_EOF | Capability.MARIADB_EXTENDED_METADATA
 
 
@@ -110,9 +111,14 @@ def pass_rows(
     return _plain(exchange, stream, splice, piece, sequence)
 
 
+def plain_eof(state: State) -> Eof:
+    """The EOF behind definitions that came without: what it says of the session is what the last reply said."""
+    return Eof(state.status & LASTING)
+
+
 def _give_owed(state: State, exchange: Exchange, splice: Splice, piece: Piece, sequence: int) -> None:
     exchange.owes_eof = False
-    splice.insert(piece.start, encode(Eof(state.status).encode(state.login.client), sequence + exchange.shift))
+    splice.insert(piece.start, encode(plain_eof(state).encode(state.login.client), sequence + exchange.shift))
     exchange.shift = exchange.shift + 1 & 0xFF
 
 
@@ -129,7 +135,7 @@ def _plain(
     run.rows += rows
     run.bytes += end - piece.start
     if exchange.shift:
-        splice.replace(piece.start, piece.end, resequence(data[piece.start : end], sequence + exchange.shift)[0])
+        splice.replace(piece.start, piece.end, resequence(data[piece.start : end], sequence + exchange.shift & 0xFF)[0])
     elif end < piece.end:
         splice.replace(end, piece.end)
     if end == piece.end or stream.meter is None:
