@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar, Final, TypeAlias
+from typing import ClassVar, TypeAlias
 
 from protocols.mysql.capabilities import Capability
 from protocols.mysql.faults import malformed
@@ -66,9 +66,6 @@ class CursorFlag(IntEnum):
     FOR_UPDATE = 2
     SCROLLABLE = 4
     PARAMETER_COUNT_AVAILABLE = 8
-
-
-SEND_TYPES_TO_SERVER: Final = 128  # MariaDB's bulk flags share the place
 
 
 @dataclass(frozen=True, slots=True)
