@@ -21,7 +21,7 @@ HIDDEN_VIEWS = (
     "WHERE view_definition = '' AND table_schema NOT IN ('sys', 'mysql') ORDER BY 1"
 )
 #: the oldest versions that tell of changes to the session as the gate needs them
-OLDEST = {Brand.MYSQL: (8, 0), Brand.MARIADB: (10, 5)}
+OLDEST = {Brand.MYSQL: (8, 0), Brand.MARIADB: (10, 6)}
 
 
 @dataclass(frozen=True, slots=True)
