@@ -1,6 +1,6 @@
 """What a client sends once it is logged in, as values: read with `decode`, written with `.encode(capabilities)`.
 
-Source: MySQL internals, "Command Phase", `my_command.h`; MariaDB knowledge base for its own codes. A payload goes in
+Source: MySQL internals, "Command Phase"; MariaDB knowledge base, "Server Protocol". A payload goes in
 and comes out, without packet headers. SQL and names stay bytes: they are in the session's `character_set_client`.
 """
 
@@ -8,64 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import ClassVar, TypeAlias
 
 from protocols.mysql.capabilities import Capability
+from protocols.mysql.codes import Code as Code  # offered here as well
+from protocols.mysql.codes import CursorFlag as CursorFlag
 from protocols.mysql.faults import malformed
 from protocols.mysql.parameters import Parameter, read_block, write_block
 from protocols.mysql.wire import Reader, cstring, integer, lenenc
-
-
-class Code(IntEnum):
-    """The first byte of a command. 0xFA and up are MariaDB's."""
-
-    SLEEP = 0x00
-    QUIT = 0x01
-    INIT_DB = 0x02
-    QUERY = 0x03
-    FIELD_LIST = 0x04
-    CREATE_DB = 0x05
-    DROP_DB = 0x06
-    REFRESH = 0x07
-    SHUTDOWN = 0x08
-    STATISTICS = 0x09
-    PROCESS_INFO = 0x0A
-    CONNECT = 0x0B
-    PROCESS_KILL = 0x0C
-    DEBUG = 0x0D
-    PING = 0x0E
-    TIME = 0x0F
-    DELAYED_INSERT = 0x10
-    CHANGE_USER = 0x11
-    BINLOG_DUMP = 0x12
-    TABLE_DUMP = 0x13
-    CONNECT_OUT = 0x14
-    REGISTER_SLAVE = 0x15
-    STMT_PREPARE = 0x16
-    STMT_EXECUTE = 0x17
-    STMT_SEND_LONG_DATA = 0x18
-    STMT_CLOSE = 0x19
-    STMT_RESET = 0x1A
-    SET_OPTION = 0x1B
-    STMT_FETCH = 0x1C
-    DAEMON = 0x1D
-    BINLOG_DUMP_GTID = 0x1E
-    RESET_CONNECTION = 0x1F
-    CLONE = 0x20
-    SUBSCRIBE_GROUP_REPLICATION_STREAM = 0x21
-    STMT_BULK_EXECUTE = 0xFA
-    MULTI = 0xFE
-
-
-class CursorFlag(IntEnum):
-    """Bits of `StmtExecute.flags`."""
-
-    NO_CURSOR = 0
-    READ_ONLY = 1
-    FOR_UPDATE = 2
-    SCROLLABLE = 4
-    PARAMETER_COUNT_AVAILABLE = 8
 
 
 @dataclass(frozen=True, slots=True)

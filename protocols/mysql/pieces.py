@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from protocols.errors import UsageError
 from protocols.mysql.capabilities import Capability
-from protocols.mysql.commands import Code
+from protocols.mysql.codes import Code
 from protocols.mysql.replies import ColumnDefinition, Eof, Err, Ok, PrepareOk, decode_definition
 
 
