@@ -88,7 +88,9 @@ def family(column: ColumnDefinition, name: str = "") -> Family:
 
 # ---------------------------------------------------------------- placeholders
 
-_EMPTY_COLLECTION: Final = struct.pack("<IBII", 0, 1, 7, 0)  # SRID 0, little-endian, GEOMETRYCOLLECTION, no members
+#: SRID, little-endian, GEOMETRYCOLLECTION, no members. With SRID 4326 (WGS 84) these bytes are no UTF-8, as geometries
+#: with coordinates are not: what is UTF-8 comes out of Connector/Python as str.
+_EMPTY_COLLECTION: Final = struct.pack("<IBII", 4326, 1, 7, 0)
 _LONGEST_BINARY: Final = 255  # BINARY(n)
 
 
