@@ -76,7 +76,7 @@ def test_sigterm_ends_idle_sessions_and_waits_for_transactions(make_gate: MakeGa
     with contextlib.suppress(OSError):
         idle._sock.close()
     with pytest.raises(pymysql.MySQLError):
-        connect(gate, connect_timeout=2)
+        connect(gate, read_timeout=2)
     assert ask(busy, "SELECT a FROM t") == ((1,),)
     busy.commit()
     assert gate.process.wait(10) == 0
