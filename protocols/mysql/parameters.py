@@ -11,11 +11,24 @@ from dataclasses import dataclass
 from typing import Final
 
 from protocols.mysql.faults import malformed
-from protocols.mysql.fieldtypes import FIXED_WIDTHS, STRING_TYPES, TEMPORAL_TYPES
+from protocols.mysql.fieldtypes import STRING_TYPES, TEMPORAL_TYPES, FieldType
 from protocols.mysql.wire import Reader, integer, lenenc_bytes
 
-TYPE_MASK: Final = 0xFF
+TYPE_MASK: Final = 0x7FFF  # all but UNSIGNED: what lies above a type's byte makes it another type to the server
 MOST_PARAMETERS: Final = 0xFFFF
+MOST_TEMPORAL: Final = 12  # bytes: days, hours, minutes, seconds, microseconds and a sign
+
+# Only what every server reads alike: MySQL takes a length in front of YEAR, INT24, NULL (without its bit in the bitmap)
+# and of types that do not exist, where a reader by the manual sees two, four and no bytes. The statement of a COM_QUERY
+# begins where its attributes end, so a client that sends those could show one statement here and run another there.
+WIDTHS: Final[dict[int, int]] = {
+    FieldType.TINY: 1,
+    FieldType.SHORT: 2,
+    FieldType.LONG: 4,
+    FieldType.FLOAT: 4,
+    FieldType.LONGLONG: 8,
+    FieldType.DOUBLE: 8,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +48,15 @@ def read_value(reader: Reader, kind: int) -> bytes:
     """One encoded value, its own length bytes included."""
     kind &= TYPE_MASK
     start = reader.position
-    if (width := FIXED_WIDTHS.get(kind)) is not None:
+    if (width := WIDTHS.get(kind)) is not None:
         return reader.take(width, "value")
     if kind in TEMPORAL_TYPES:
-        size = reader.u8("length of a date or time")
+        if (size := reader.u8("length of a date or time")) > MOST_TEMPORAL:
+            raise malformed("parameters", f"a date or time of {size} bytes")
     elif kind in STRING_TYPES:
         size = reader.lenenc("length of a value")
     else:
-        raise malformed("parameters", f"no value can be of type {kind}")
+        raise malformed("parameters", f"a value of type {kind} is not read alike everywhere")
     prefix = reader.position - start
     reader.position = start
     return reader.take(prefix + size, "value")

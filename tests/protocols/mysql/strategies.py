@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from protocols.mysql import commands, replies
 from protocols.mysql.capabilities import Capability, StatusFlag
-from protocols.mysql.fieldtypes import FIXED_WIDTHS, STRING_TYPES, TEMPORAL_TYPES
-from protocols.mysql.parameters import Parameter
+from protocols.mysql.fieldtypes import STRING_TYPES, TEMPORAL_TYPES
+from protocols.mysql.parameters import WIDTHS, Parameter
 from protocols.mysql.session_track import SessionChange
 from protocols.mysql.wire import lenenc_bytes
 
@@ -25,8 +25,8 @@ capabilities = st.sets(st.sampled_from([ATTRIBUTES, TRACK, OLD_EOF])).map(
 @st.composite
 def parameters(draw: st.DrawFn, named: bool = True) -> Parameter:
     """A value of any type, or NULL."""
-    kind = draw(st.sampled_from([*FIXED_WIDTHS, *TEMPORAL_TYPES, *STRING_TYPES]))
-    if (width := FIXED_WIDTHS.get(kind)) is not None:
+    kind = draw(st.sampled_from([*WIDTHS, *TEMPORAL_TYPES, *STRING_TYPES]))
+    if (width := WIDTHS.get(kind)) is not None:
         data = draw(st.binary(min_size=width, max_size=width))
     elif kind in TEMPORAL_TYPES:
         data = draw(st.binary(max_size=12).map(lambda body: bytes([len(body)]) + body))

@@ -126,6 +126,29 @@ def test_types_of_an_earlier_execution_hold(values: list[Parameter], data: st.Da
         read_block(Reader(block, "test"), len(values), named=False)
 
 
+# MySQL 9.7 takes a length in front of a value of each of these, whatever the manual says of the type.
+READ_OTHERWISE = [6, 9, 13, 14, 17, 18, 19, 20, 21, 100, 241, 243, 244, 0x103, 0x4003, 0x8103, 0xFF03, 0x01FE]
+
+
+@pytest.mark.parametrize("kind", READ_OTHERWISE)
+def test_no_statement_hides_behind_a_value_that_the_server_reads_otherwise(kind: int) -> None:
+    attribute = b"\x01\x01\x00\x01" + kind.to_bytes(2, "little") + b"\x01n"
+    with pytest.raises(PeerError):
+        commands.decode(b"\x03" + attribute + b"\x02 /DELETE FROM t -- /SELECT 1", WITH)
+    absent = b"\x01\x01\x01\x01" + kind.to_bytes(2, "little") + b"\x01n"
+    assert commands.decode(b"\x03" + absent + b"SELECT 1", WITH) == commands.Query(
+        b"SELECT 1", (Parameter(kind, None, b"n"),)
+    )
+
+
+@pytest.mark.parametrize("length", [13, 0xFA, 0xFB, 0xFC, 0xFE, 0xFF])
+@pytest.mark.parametrize("kind", [7, 10, 11, 12])
+def test_no_statement_hides_behind_a_date_of_any_length(kind: int, length: int) -> None:
+    attribute = b"\x01\x01\x00\x01" + bytes([kind, 0]) + b"\x01n" + bytes([length])
+    with pytest.raises(PeerError):
+        commands.decode(b"\x03" + attribute + bytes(300) + b"SELECT 1", WITH)
+
+
 @given(st.binary(max_size=60), st.integers(1, 70000), st.booleans())
 def test_garbage_in_parameters_is_a_peer_error(data: bytes, count: int, named: bool) -> None:
     try:
