@@ -45,6 +45,9 @@ from protocols.mysql.server_login import (
 ACCESS_DENIED, NO_SUCH_ACCESS, UNKNOWN_DATABASE, NO_DATABASE = 1045, 1044, 1049, 1046
 UNKNOWN_CHARSET, INSECURE_TRANSPORT = 1115, 3159
 
+#: characters of an error that clients have room for (MYSQL_ERRMSG_SIZE); it may quote a name of any length
+LONGEST_MESSAGE = 500
+
 #: what the gate can do, TLS left aside. Not there: compression, local files, MariaDB's own protocol extensions
 OFFERED = (
     Capability.LONG_PASSWORD
@@ -172,7 +175,7 @@ class Reception:
         """Tells the client and closes."""
         errno = getattr(refusal, "errno", BAD_HANDSHAKE)
         text = f"{refusal.message}; {refusal.hint}" if refusal.hint else refusal.message
-        self.login.refuse(error(errno, refusal.sqlstate, text))
+        self.login.refuse(error(errno, refusal.sqlstate, text[:LONGEST_MESSAGE]))
         self.stream.write(self.login.to_send())
         self.stream.transport.close()
 

@@ -84,6 +84,12 @@ def test_wrong_passwords_and_unknown_users(server: Server) -> None:
     assert (server.refused[-1].user, server.refused[-1].database) == ("nobody", "shop")
 
 
+def test_a_name_of_any_length_is_quoted_in_part(server: Server) -> None:
+    number, text = refusal(server, user="n" * 60_000)
+    assert number == 1045
+    assert 400 < len(text) <= 500
+
+
 def test_which_database(server: Server) -> None:
     assert how(connect(server, database=None))
     assert (server.admitted[-1].database, server.admitted[-1].schema) == ("shop", "")
