@@ -5,7 +5,7 @@ from __future__ import annotations
 from rules.mysql import read
 from rules.tree import Setting, Statement, Unparsable
 
-VERSIONS = {"mysql": "9.7.4", "mariadb": "10.11.19"}
+VERSIONS = {"mysql": 90704, "mariadb": 101119}
 
 
 def read_text(text: str, brand: str = "mysql") -> tuple[Statement, ...] | Unparsable:

@@ -94,7 +94,8 @@ def test_calls_in_a_show_are_seen() -> None:
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("CREATE TABLE x (a INT) ENGINE=FEDERATED", "engine"), ("CREATE TABLE x (a INT) CONNECTION='mysql://h/d/t'", "engine"),
+    [("CREATE TABLE x (a INT) ENGINE=FEDERATED", "engine"),
+     ("CREATE TABLE x (a INT) CONNECTION='mysql://h/d/t'", "engine"),
      ("ALTER TABLE x ENGINE = MRG_MYISAM UNION=(a, b)", "engine"), ("ALTER TABLE x UNION=(a, b)", "engine"),
      ("CREATE TABLE x (a INT) ENGINE = CSV", "engine"),
      ("LOAD DATA LOCAL INFILE 'x' INTO TABLE t", "local-infile")],
