@@ -124,8 +124,9 @@ def one_reading(state: State, decisions: Iterable[Decision]) -> list[Decision]:
 
 
 def changes_world(decision: Decision) -> bool:
-    """May there be other relations, or other prepared statements, after it than the gate knows?"""
-    return decision.changes_catalog or decision.changes_own or decision.kind == "call"
+    """May there be other relations, or other prepared statements, after it than the gate knows, or more results than
+    one (of CALL, which EXECUTE may run), so that nobody could tell whose the next ones are?"""
+    return decision.changes_catalog or decision.changes_own or decision.kind == "call" or decision.runs is not None
 
 
 # ---------------------------------------------------------------- the catalog

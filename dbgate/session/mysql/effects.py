@@ -11,6 +11,7 @@ from dbgate.session.mysql.state import State
 from dbgate.session.outcome import CatalogChanged
 from protocols.mysql.capabilities import Capability
 from protocols.mysql.charsets import BY_NAME
+from rules.catalog import Catalog
 from rules.decision import Decision
 from rules.tree import Setting
 
@@ -61,5 +62,9 @@ def _apply(state: State, setting: Setting) -> None:
 
 
 def server_name(state: State, database: str) -> str:
+    return folded(state.context.catalog, database)
+
+
+def folded(catalog: Catalog, database: str) -> str:
     """As the server compares names of databases."""
-    return database.lower() if state.context.catalog.lower_case_table_names else database
+    return database.lower() if catalog.lower_case_table_names else database

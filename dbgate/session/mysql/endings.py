@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import Final
 
+from dbgate.session.mysql.effects import server_name
 from dbgate.session.mysql.login import CHARSETS, lexical_modes
 from dbgate.session.mysql.state import Exchange, FatalError, State
 from protocols.mysql.capabilities import Capability, StatusFlag
@@ -33,7 +34,7 @@ def noted_status(state: State, value: Ok | Eof) -> None:
 
 def _note_change(state: State, change: SessionChange) -> None:
     if change.type == TrackType.SCHEMA:
-        state.use_database(change.text().decode("utf-8", "surrogateescape"))
+        state.use_database(server_name(state, change.text().decode("utf-8", "surrogateescape")))
     elif change.type == TrackType.SYSTEM_VARIABLES:
         for name, value in change.variables():
             if (note := NOTED.get(name.lower())) is not None:

@@ -107,7 +107,8 @@ def find(state: State, number: int) -> Prepared | None:
 
 def unknown(state: State, sending: Sending, number: int, function: str) -> Out:
     """As the server answers a number that it does not know."""
-    told = f"Unknown prepared statement handler ({number}) given to {function}"
+    asked = function if state.login.brand is Brand.MARIADB else "mysql_stmt_precheck"
+    told = f"Unknown prepared statement handler ({number}) given to {asked}"
     return answer(state, sending, Err(UNKNOWN_STATEMENT, "HY000", told.encode()))
 
 

@@ -16,6 +16,7 @@ from dbgate.session.accounts import Account, NoAccount
 from dbgate.session.long_texts import Waits
 from dbgate.session.mysql import back, front, steady
 from dbgate.session.mysql.deciding import forget_answers, take_answer
+from dbgate.session.mysql.effects import folded
 from dbgate.session.mysql.inbox import Inbox
 from dbgate.session.mysql.killing import killed
 from dbgate.session.mysql.login import Limits, SessionLogin
@@ -55,7 +56,7 @@ class MysqlSession:
         now: int,
         account: Account | None = None,
     ) -> None:
-        database = login.default_database
+        database = folded(policy.catalog, login.default_database)
         context = make_context(policy, (database,) if database else ())
         charset = BY_NAME[login.charset]
         self._state = State(

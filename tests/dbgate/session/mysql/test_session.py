@@ -307,6 +307,13 @@ def test_names_of_sql_prepared_statements() -> None:
     assert error(talk.send(query("PREPARE é FROM x"))).errno == 1142
 
 
+def test_whose_the_results_behind_an_execute_are_nobody_could_tell() -> None:
+    talk = Talk()
+    talk.send(query("PREPARE s FROM x"))
+    for text in ("EXECUTE s; SELECT masked", "CALL p; SELECT masked"):
+        assert error(talk.send(query(text))).errno == 1142
+
+
 # ---------------------------------------------------------------- the session's state
 
 
@@ -330,6 +337,15 @@ def test_what_follows_a_new_default_database_is_sent_alone() -> None:
     talk = Talk()
     assert error(talk.send(query("USE other; SELECT 1"))).errno == 1142
     assert talk.send(query("SELECT 1; USE other")) == native(query("SELECT 1; USE other"))
+
+
+def test_names_of_databases_where_the_server_folds_them() -> None:
+    policy = MysqlPolicy()
+    policy.catalog = replace(policy.catalog, lower_case_table_names=1)
+    talk = Talk(policy, login=replace(LOGIN, default_database="Shop"))
+    assert talk.session._state.context.search_path == ("shop",)
+    talk.send(query("USE OTHER"))
+    assert talk.session._state.context.search_path == ("other",)
 
 
 def test_a_reset_sets_the_pins_again() -> None:
