@@ -97,8 +97,8 @@ class MysqlEnd:
             reception.refuse(told)
             self._killer.closed(reception.connection_id)
         except BaseException:
-            if admission is not None:
-                admission.stream.transport.abort()
+            if (stream := getattr(reception, "stream", None)) is not None:  # before, it closes the socket itself
+                stream.transport.abort()
             raise
 
     def _record_refusal(self, refusal: LoginRefused, reception: Reception, admission: Admission | None) -> None:

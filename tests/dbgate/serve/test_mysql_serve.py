@@ -15,6 +15,9 @@ from typing import Any
 import pymysql
 import pytest
 
+from protocols.mysql.capabilities import Capability
+from protocols.mysql.handshake import HandshakeResponse41
+from protocols.mysql.packets import encode
 from tests.live.gate import CLIENT_PASSWORD, ROOT, Gate, Upstream, await_true, verifier
 from tests.live.mysql_needed import needed_mysql
 from tests.live.mysql_servers import Brand, MysqlServer
@@ -202,6 +205,21 @@ def test_a_silent_client_does_not_stay(make_gate: MakeGate) -> None:
     connect(gate).close()
 
 
+def test_a_client_that_falls_silent_at_its_password_does_not_stay(make_gate: MakeGate) -> None:
+    gate = make_gate(extra={"gate": {"authentication_timeout": "1s"}})
+    capabilities = Capability.PROTOCOL_41 | Capability.SECURE_CONNECTION | Capability.PLUGIN_AUTH
+    response = HandshakeResponse41(
+        capabilities=capabilities, max_packet_size=1 << 24, character_set=45, user="agent", auth_response=b"x" * 32,
+        plugin="caching_sha2_password",
+    )  # fmt: skip
+    with socket.create_connection(("127.0.0.1", gate.mysql_ports[""]), timeout=10) as client:
+        client.sendall(encode(response.encode(capabilities), 1))
+        began = time.monotonic()
+        while client.recv(4096):
+            pass
+        assert 0.5 < time.monotonic() - began < 8
+
+
 @pytest.mark.parametrize("sent", [b"", b"\0" * 64, b"GET / HTTP/1.1\r\n\r\n", b"\xff\xff\xff\x01", b"\x16\x03\x01" * 9])
 def test_nonsense_instead_of_a_login(make_gate: MakeGate, sent: bytes) -> None:
     gate = make_gate(extra={"gate": {"authentication_timeout": "2s"}})
@@ -237,7 +255,8 @@ def test_metrics_count_the_sessions(make_gate: MakeGate) -> None:
 
     def open_sessions() -> str:
         with urllib.request.urlopen(f"http://127.0.0.1:{gate.control}/metrics", timeout=5) as answer:
-            return next(line for line in answer.read().decode().splitlines() if line.startswith("dbgate_sessions_open"))
+            lines = answer.read().decode().splitlines()
+        return next((line for line in lines if line.startswith("dbgate_sessions_open")), "")
 
     with connect(gate), connect(gate):
         await_true(lambda: open_sessions().endswith(" 2.0"), 10, "two sessions")
