@@ -17,7 +17,7 @@ from sqlglot.errors import SqlglotError
 from rules.mysql.lexemes import decoded
 from rules.mysql.parser import Parser
 from rules.mysql.refusal import Refused
-from rules.tree import Name, Query, Write
+from rules.tree import JoinedDelete, Name, Query, Write
 
 # sqlglot warns on its logger about texts it does not understand; those texts are the client's and may hold secrets.
 sqlglot.parser.logger.setLevel("CRITICAL")
@@ -39,7 +39,8 @@ def check(p: Parser, start: int, body: Query | Write, kind: str) -> None:
     theirs = _ROOTS.get(type(tree), "select" if isinstance(tree, _READS) else tree.key)
     if theirs != kind:
         raise _disagreement(f"a second parser reads it as {theirs.upper()}, dbgate as {kind.upper()}")
-    known = {_folded(name[-parts:]) for name in p.relations for parts in range(1, len(name) + 1)}
+    targets = [each.name for each in body.targets] if isinstance(body, JoinedDelete) else []
+    known = {_folded(name[-parts:]) for name in (*p.relations, *targets) for parts in range(1, len(name) + 1)}
     for name in _tables(tree):
         if name not in known:
             raise _disagreement(f"a second parser sees the table {'.'.join(name)}, which dbgate does not")

@@ -141,11 +141,15 @@ def _derived(p: Parser, lateral: bool) -> Source:
 
 
 def _alias(p: Parser) -> tuple[str | None, tuple[str, ...]]:
-    named = p.accept("as")
-    if not named and not p.is_name():
+    if not p.accept("as") and not _may_be_alias(p):
         return None, ()
     alias = p.table_part("an alias")
     return alias, _columns(p) if p.word == "(" else ()
+
+
+def _may_be_alias(p: Parser) -> bool:
+    """WINDOW is not reserved on MariaDB, but no alias of a table."""
+    return p.is_name() and p.word != "window"
 
 
 def _columns(p: Parser) -> tuple[str, ...]:
@@ -179,13 +183,13 @@ def _json_table(p: Parser) -> Source:
 # ---------------------------------------------------------------- tables
 
 
-def table(p: Parser, aliased: bool = True) -> Relation:
+def table(p: Parser) -> Relation:
     """A table by name, with partitions, system time, alias and index hints."""
     name, start, end = p.table_path()
     partitions(p)
     moments = _system_time(p)
     alias = None
-    if aliased and (p.accept("as") or p.is_name()):
+    if p.accept("as") or _may_be_alias(p):
         alias = p.table_part("an alias")
     while p.word in _HINTS and p.peek() in ("index", "key"):
         _index_hint(p)
