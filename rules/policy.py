@@ -257,18 +257,15 @@ class PolicyContext:
 
     def origin_mask_by_name(self, schema: str, table: str, column: str) -> Mask | None:
         """The mask of a column that a MySQL server names as an output column's origin (db, org_table, org_name), as it
-        spells them. Without a table and a column it is computed: None. One that the catalog does not know is redacted
-        for a role with masks, unless it is of a system database: there a server's own views name what is not there."""
-        if not self.has_masks or not (table and column):
-            return None
-        found = self._place(schema, table, column)
-        if found is not None:
-            return self.origin_mask(*found)
-        return None if self.view.is_system(schema) else Mask(MaskKind.REDACT, rule=UNKNOWN_ORIGIN)
+        spells them. None where it names nothing that is in the catalog: of derived and common tables the servers tell
+        the alias, or the stored table with the name that its column has in the query, so that an unknown origin is no
+        sign of anything, and a known one of a column that may be meant."""
+        found = self._place(schema, table, column) if self.has_masks and schema and table and column else None
+        return None if found is None else self.origin_mask(*found)
 
     def origin_denied_by_name(self, schema: str, table: str, column: str) -> str | None:
         """As `origin_denied`, by the names that a MySQL server gives."""
-        if not (table and column) or self.view.may_do_everything:
+        if not (schema and table and column) or self.view.may_do_everything:
             return None
         found = self._place(schema, table, column)
         return None if found is None else self.origin_denied(*found)

@@ -59,6 +59,12 @@ class Dialect(Protocol):
     def conflicting(self, reader: Reader, scope: Scope, w: tree.Insert) -> Scope:
         """What is in sight of the assignments where a row is there already."""
 
+    def sides(self, join: tree.Join, left: Entry, right: Entry) -> tuple[Entry, Entry]:
+        """In which order `*` takes the columns of both sides."""
+
+    def using(self, join: tree.Join, first: Entry) -> tuple[str, ...]:
+        """In which order it takes those of USING."""
+
     def output_name(self, e: tree.Expression) -> str:
         """The name of an output column without an alias."""
 
@@ -70,6 +76,9 @@ class Dialect(Protocol):
 
     def of_cast(self, reader: Reader, e: tree.Cast, item: Item) -> tuple[bool, Number | None]:
         """The same of a cast: whether it may fail, and what is known of the result's size."""
+
+    def tells_by_null(self, e: tree.Subquery) -> bool:
+        """Whether the subquery's value may be NULL for values that are not."""
 
     def alike(self, reader: Reader, left: tree.Expression | None, a: Item, right: tree.Expression | None,
               b: Item | None) -> bool:  # fmt: skip

@@ -264,6 +264,7 @@ def subquery(reader: Reader, e: Subquery, scope: Scope) -> Item:
         hazards.told(reader, united(items))  # arrays of different dimensions make no array
     made = CONSTANT if e.form == "exists" else computed(united((test, *items)))
     made = made.failing()
+    made.hollow = bool(made.sources) and reader.dialect.tells_by_null(e)
     made.array = e.form == "array"
     return made
 

@@ -73,6 +73,12 @@ class PostgresDialect:
     def conflicting(self, reader: Reader, scope: Scope, w: tree.Insert) -> Scope:
         return scope
 
+    def sides(self, join: tree.Join, left: Entry, right: Entry) -> tuple[Entry, Entry]:
+        return left, right
+
+    def using(self, join: tree.Join, first: Entry) -> tuple[str, ...]:
+        return join.using
+
     def output_name(self, e: tree.Expression) -> str:
         return names.output_name(e)
 
@@ -84,6 +90,9 @@ class PostgresDialect:
 
     def of_cast(self, reader: Reader, e: tree.Cast, item: Item) -> tuple[bool, numbers.Number | None]:
         return hazards.of_cast(reader, e, item)
+
+    def tells_by_null(self, e: tree.Subquery) -> bool:
+        return False
 
     def alike(self, reader: Reader, left: tree.Expression | None, a: Item, right: tree.Expression | None,
               b: Item | None) -> bool:  # fmt: skip

@@ -187,12 +187,13 @@ def _function_name(item: FunctionSource) -> str:
 def join(reader: Reader, item: Join, before: list[Entry], outer: Scope) -> Brought:
     left, left_top = bring(reader, item.left, before, outer)
     right, right_top = bring(reader, item.right, before + left, outer)
-    names = _common_names(left_top, right_top) if item.natural else item.using
-    merged_items = tuple(_merged(reader, left_top, right_top, n) for n in names)
+    first, second = reader.dialect.sides(item, left_top, right_top)
+    names = _common_names(first, second) if item.natural else reader.dialect.using(item, first)
+    merged_items = tuple(_merged(reader, first, second, n) for n in names)
     inside = left + right
     if item.on is not None:
         condition(reader, item.on, Scope(inside, outer, outer.common), join=True)
-    top = _joined(item, merged_items, left_top, right_top, names)
+    top = _joined(item, merged_items, first, second, names)
     return _visible(item, inside, merged_items, top), top
 
 

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any, Final
 
+from rules.catalog import Relation as Stored
 from rules.facts import FunctionUse, TableUse
 from rules.lineage import functions
 from rules.lineage.reader import Reader
+from rules.lineage.values import Refused
 from rules.tree import (
     Access,
     Call,
@@ -42,7 +44,7 @@ def named(reader: Reader, statement: Statement) -> dict[str, Any]:
     tables = {
         TableUse(table, access)
         for name, access in uses
-        if (table := _table(reader, name)) and not (len(name) == 1 and name[0] in common and not reader.lookup(name))
+        if (table := _table(reader, name)) and not (len(name) == 1 and name[0] in common and not _known(reader, name))
     }
     calls: set[FunctionUse] = set()
     for node in nodes:
@@ -89,11 +91,18 @@ def _accesses(write: Insert | Update | Delete | Merge) -> set[Access]:
     return {own} | ({Access.UPDATE} if on_conflict else set()) | ({Access.SELECT} if reads else set())
 
 
+def _known(reader: Reader, name: tuple[str, ...]) -> Stored | None:
+    try:
+        return reader.lookup(name)
+    except Refused:
+        return None
+
+
 def _table(reader: Reader, name: tuple[str, ...]) -> tuple[str, str] | None:
     """The table that the name means, else where it would be looked for first."""
     if len(name) > 3:
         return None
-    relation = reader.lookup(name)
+    relation = _known(reader, name)
     if relation is not None:
         return relation.qualified
     if len(name) > 1:

@@ -91,6 +91,16 @@ class MySQLDialect:
         found = from_clause(reader, w.source.sources, outer)
         return Scope([*scope.entries, *found.entries], outer, outer.common)
 
+    def sides(self, join: tree.Join, left: Entry, right: Entry) -> tuple[Entry, Entry]:
+        """A RIGHT JOIN with common columns is a LEFT JOIN the other way round."""
+        turned = join.kind is tree.JoinKind.RIGHT and (join.natural or bool(join.using))
+        return (right, left) if turned else (left, right)
+
+    def using(self, join: tree.Join, first: Entry) -> tuple[str, ...]:
+        """As the table has them."""
+        listed = tuple(i.name for i in first.items if i.name in join.using)
+        return (*listed, *(name for name in join.using if name not in listed))
+
     def output_name(self, e: tree.Expression) -> str:
         """The front end names all that is no plain column by its own text."""
         return e.path[-1] if isinstance(e, tree.Column) else "?column?"
@@ -103,6 +113,9 @@ class MySQLDialect:
 
     def of_cast(self, reader: Reader, e: tree.Cast, item: Item) -> tuple[bool, numbers.Number | None]:
         return hazards.of_cast(reader, e, item)
+
+    def tells_by_null(self, e: tree.Subquery) -> bool:
+        return e.form in ("in", "any", "all")
 
     def alike(self, reader: Reader, left: tree.Expression | None, a: Item, right: tree.Expression | None,
               b: Item | None) -> bool:  # fmt: skip

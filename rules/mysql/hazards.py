@@ -121,7 +121,8 @@ def _heaviest(operands: list[Item]) -> int:
 def _hollow(e: Operation, operands: list[Item]) -> bool:
     if e.operator == "coalesce" and any(isinstance(o, Literal) and o.value is not None for o in e.operands):
         return False
-    return e.operator in total.MAYBE_NULL or any(i.hollow for i in operands)
+    rows = any(isinstance(o, Operation) and o.operator == "row" for o in e.operands)  # (x, NULL) = (1, NULL)
+    return rows or e.operator in total.MAYBE_NULL or any(i.hollow for i in operands)
 
 
 def _other(reader: Reader, e: Operation, operands: list[Item], made: Item) -> None:

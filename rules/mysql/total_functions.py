@@ -60,8 +60,8 @@ OPERATORS: Final = words("""
 #: of these the pattern must be a constant
 PATTERNS: Final = words("like not_like")
 JSON_PATHS: Final = words("-> ->>")
-#: may be NULL for values that are not
-MAYBE_NULL: Final = words("nullif -> ->> / % div nvl2 convert_using")
+#: may be NULL for values that are not: `x = 1 OR NULL`, `x IN (1, NULL)`
+MAYBE_NULL: Final = words("nullif -> ->> / % div nvl2 convert_using and or in not_in between not_between match")
 CHOICES: Final = words("coalesce greatest least")
 #: casts in a SELECT; a text that does not fit gives a warning
 CASTS: Final = words("char varchar nchar binary character")
