@@ -30,7 +30,7 @@ a masked table's name can make the gate mask too much, and never too little.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from dbgate.session.mysql.cells import Cell, cell_masker, told_definition
@@ -198,21 +198,3 @@ def _relation(origin: Origin, catalog: Catalog) -> Relation | None:
     if catalog.lower_case_table_names:
         schema, table = schema.lower(), table.lower()
     return catalog.by_name.get((schema, table))
-
-
-# ---------------------------------------------------------------- COM_FIELD_LIST
-
-
-def listed_definition(
-    column: ColumnDefinition, context: PolicyContext, charset: Charset = UTF8MB4
-) -> ColumnDefinition | None:
-    """A column's definition as COM_FIELD_LIST may show it: without the default value of a masked column, which is one
-    of its values; None for a column that a rule denies."""
-    origin = origin_of(column, charset)
-    if origin is None:
-        return replace(column, default=None)
-    if context.origin_denied_by_name(origin.schema, origin.table, origin.column):
-        return None
-    if context.origin_mask_by_name(origin.schema, origin.table, origin.column) is None:
-        return column
-    return replace(column, default=None)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from dbgate.session.mysql.masking import PASS, Mismatch, RowPlan, ShapeError, listed_definition, origin_of, row_plan
+from dbgate.session.mysql.masking import PASS, Mismatch, RowPlan, ShapeError, origin_of, row_plan
 from protocols.mysql.charsets import LATIN1
 from protocols.mysql.fieldtypes import FieldFlag, FieldType
 from protocols.mysql.packets import encode
@@ -182,14 +182,3 @@ def test_json_of_mariadb_stays_json_where_the_catalog_or_the_server_tells() -> N
 def test_a_type_that_no_row_has_aborts_masked_binary_rows() -> None:
     with pytest.raises(ShapeError, match="cannot be read"):
         row_plan([EMAIL, column("", "", "", kind=FieldType.INVALID)], decided(MASK, None), CONTEXT, True)
-
-
-def test_listed_columns_show_no_default_of_a_masked_one() -> None:
-    listed = replace(EMAIL, has_default=True, default=b"secret@example.org")
-    assert listed_definition(listed, CONTEXT) == replace(listed, default=None)
-    plain = replace(ID, has_default=True, default=b"0")
-    assert listed_definition(plain, CONTEXT) is plain
-    assert listed_definition(replace(plain, org_table=b"", default=b"x"), CONTEXT) == replace(
-        plain, org_table=b"", default=None
-    )
-    assert listed_definition(column("shop", "api_keys", "id"), CONTEXT) is None
