@@ -131,16 +131,17 @@ def prepared(attributes: bool) -> Iterator[bytes]:
 
 
 class Connection:
-    """A login as root without a password, then commands and what comes back."""
+    """A login without a password, then commands and what comes back."""
 
-    def __init__(self, path: str, capabilities: int) -> None:
+    def __init__(self, path: str, capabilities: int, user: bytes = b"root", quiet: float = QUIET) -> None:
+        self._quiet = quiet
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(path)
         self._statement = b""
         self._packet()
         fixed = struct.pack("<IIB", capabilities & 0xFFFFFFFF, 1 << 24, 45) + bytes(19)
         plugin = b"caching_sha2_password\0" if capabilities & LONG_PASSWORD else b"mysql_native_password\0"
-        self._send(fixed + struct.pack("<I", capabilities >> 32) + b"root\0\0" + plugin, 1)
+        self._send(fixed + struct.pack("<I", capabilities >> 32) + user + b"\0\0" + plugin, 1)
         while (packet := self._packet())[4] != 0:
             assert packet[4] in (1, 0xFE), packet
             if packet[4] == 0xFE:
@@ -159,6 +160,9 @@ class Connection:
     def _send(self, payload: bytes, sequence: int) -> None:
         self._socket.sendall(len(payload).to_bytes(3, "little") + bytes([sequence]) + payload)
 
+    def close(self) -> None:
+        self._socket.close()
+
     def ask(self, payload: bytes) -> tuple[bytes, bytes]:
         """The command as sent, and every byte of its reply."""
         payload = payload.replace(b"%ID%", self._statement)
@@ -168,7 +172,7 @@ class Connection:
         try:
             while piece := self._socket.recv(1 << 20):
                 reply += piece
-                self._socket.settimeout(QUIET)
+                self._socket.settimeout(self._quiet)
         except TimeoutError:
             pass
         if payload[0] == 0x16 and reply[4] == 0:
