@@ -13,6 +13,7 @@ from rules.mysql.into import into
 from rules.mysql.keywords import words
 from rules.mysql.lexemes import Kind
 from rules.mysql.parser import Parser
+from rules.mysql.refusal import unknown
 from rules.mysql.rows import table_query, values_query
 from rules.mysql.sources import from_clause
 from rules.mysql.strings import value_of
@@ -166,7 +167,7 @@ def _rest(p: Parser, made: Select) -> Select:
         qualify = p.expression()
         having = qualify if having is None else Operation("and", (having, qualify))
     if p.word == "procedure":
-        raise p.failure("nothing of PROCEDURE")
+        raise unknown("PROCEDURE after a query", p.start)
     return replace(made, group_by=group, having=having, windows=windows, partitions=partitions)
 
 

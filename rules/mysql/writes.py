@@ -187,7 +187,7 @@ def _ordered(p: Parser) -> tuple[tuple[Expression, ...], Expression | None]:
         return order, None
     limit, offset = limits(p)
     if offset is not None:
-        raise p.failure("no offset: UPDATE and DELETE take a count alone")
+        raise p.failure("the end of LIMIT is expected: UPDATE and DELETE take a count alone")
     return order, limit
 
 
