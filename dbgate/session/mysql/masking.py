@@ -40,7 +40,7 @@ from protocols.mysql.replies import ColumnDefinition
 from protocols.mysql.rows import CellMasker, Constant, RowRewriter, compile_rewriter
 from protocols.mysql.values import NAMED, extended_name
 from rules.catalog import Catalog, Relation
-from rules.decision import Decision, Mask
+from rules.decision import Decision, Mask, MaskKind
 from rules.policy import UNKNOWN_ORIGIN, PolicyContext
 
 
@@ -174,12 +174,18 @@ def _refuse_forbidden(column: ColumnDefinition, origin: Origin, context: PolicyC
 
 
 def _origin_mask(origin: Origin, decision: Decision, context: PolicyContext) -> Mask | None:
-    """What the catalog does not know is an alias's, or a temporary table's, and was traced by the plan, if there is
-    one."""
+    """What the catalog does not know is an alias's, or a temporary table's, and was traced by the plan. Where there is
+    no plan it is redacted for a role with masks, but for the system's own."""
     mask = context.origin_mask_by_name(origin.schema, origin.table, origin.column)
-    if mask is not None and mask.rule == UNKNOWN_ORIGIN and decision.width is not None:
-        return None
-    return mask
+    if mask is not None or decision.width is not None or not context.has_masks:
+        return mask
+    return None if _is_known(origin, context) else Mask(MaskKind.REDACT, rule=UNKNOWN_ORIGIN)
+
+
+def _is_known(origin: Origin, context: PolicyContext) -> bool:
+    relation = _relation(origin, context.catalog)
+    found = relation is not None and relation.column(origin.column.lower()) is not None
+    return found or context.view.is_system(origin.schema)
 
 
 def _type_name(column: ColumnDefinition, catalog: Catalog, charset: Charset) -> str:
