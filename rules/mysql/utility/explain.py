@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from rules.mysql.utility.forms import MARIADB, Form, Notes, admin, form, plain, rule
-from rules.tree import Delete, Insert, Query, Setting, Statement, Update, Write
+from rules.tree import Delete, Insert, JoinedDelete, JoinedUpdate, Query, Setting, Statement, Update, Write
 
-KIND_OF_WRITE: Final[dict[type[object], str]] = {Insert: "insert", Update: "update", Delete: "delete"}
+KIND_OF_WRITE: Final[dict[type[object], str]] = {
+    Insert: "insert",
+    Update: "update",
+    JoinedUpdate: "update",
+    Delete: "delete",
+    JoinedDelete: "delete",
+}
 
 
 def kind_of(body: Query | Write) -> str:

@@ -23,7 +23,7 @@ WITHOUT_A_RULE = {
 @pytest.mark.parametrize("example", EXAMPLES, ids=IDS)
 def test_kind_words_and_tables(example: Example) -> None:
     made = statement(example.sql, example.brand)
-    touched = {".".join(each.name) + ":" + each.access.value for each in made.touched}
+    touched = frozenset(".".join(each.name) + ":" + each.access.value for each in made.touched)
     assert (made.kind, made.detail, touched) == (example.kind, example.detail, example.touched)
 
 
