@@ -77,9 +77,9 @@ form("show", "HELP", "HELP (<string> | <identifier>)")
 #: them: it grows by the length of a value before the gate masks it.
 _HARMLESS_STATUS: Final = (
     "ssl", "tls", "current_tls", "threads", "uptime", "compression", "binlog_snapshot", "max_used", "open_",
-    "connections", "aborted", "caching_sha2", "rsa", "authentication", "queries", "questions", "com_", "server_uid", "rpl_semi",
-    "group_replication", "prepared_stmt_count", "wsrep_ready", "wsrep_cluster", "wsrep_connected", "wsrep_local_state",
-    "wsrep_provider_name",
+    "connections", "aborted", "caching_sha2", "rsa", "authentication", "queries", "questions", "com_",
+    "server_uid", "rpl_semi", "group_replication", "prepared_stmt_count", "wsrep_ready", "wsrep_cluster",
+    "wsrep_connected", "wsrep_local_state", "wsrep_provider_name",
 )  # fmt: skip
 
 
