@@ -38,7 +38,7 @@ def note_sent(state: State, decisions: Iterable[Decision]) -> None:
 
 def note_done(state: State, decision: Decision, whole: bytes) -> None:
     """A statement has worked. `whole`: the text that it is part of."""
-    if decision.kind in OWN_DIAGNOSTICS and decision.tables and not decision.hides:
+    if decision.kind in OWN_DIAGNOSTICS and decision.tables and not decision.hides and decision.defines is None:
         state.tainted = False
     if decision.defines is not None:
         state.names.named[key(decision.defines.name)] = carried_statement(state, whole, decision)

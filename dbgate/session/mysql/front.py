@@ -73,7 +73,7 @@ def run_query(
         running.texts.append("")
         running.decisions = (plain.NO_STATEMENT,)
     payload, known = None, None
-    shown = plain.without_diagnostics(state, decisions) or sent
+    shown = plain.without_diagnostics(state, decisions, text) or sent
     if shown is not command.sql or lacks_attributes(state):
         payload = Query(shown, command.attributes).encode(state.login.upstream)
     elif len(decisions) == 1:

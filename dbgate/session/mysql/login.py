@@ -73,6 +73,7 @@ def pin_texts(brand: Brand, charset: str, limits: RoleLimits | None) -> tuple[st
         f"SET NAMES {charset}",
         "SET SESSION session_track_schema = 1, session_track_system_variables = "
         "'autocommit,character_set_client,character_set_connection,character_set_results,sql_mode,time_zone'",
+        "SET SESSION sql_mode = @@sql_mode",  # so that the server reports which one it is
     ]
     if limits is not None and limits.time is not None:
         name, unit = TIMEOUT[brand]

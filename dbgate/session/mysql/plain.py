@@ -33,7 +33,7 @@ from rules.decision import Decision, Refusal, Verdict
 #: A text of no statement (blanks, a comment): the server says what it thinks of it.
 NO_STATEMENT: Final = EMPTY
 USE_TEXT: Final = re.compile(rb"\s*USE\s+(`?)([A-Za-z0-9_$-]+)\1\s*;?\s*\Z", re.I)
-SHOWS: Final = re.compile(r"SHOW (COUNT\s*\(\s*\*\s*\) )?(WARNINGS|ERRORS)", re.I)
+SHOWS: Final = re.compile(r"SHOW (COUNT\s*\(\s*\*\s*\)|WARNINGS|ERRORS)", re.I)
 NOT_ALLOWED: Final = (1227, "42000")  # ER_SPECIFIC_ACCESS_DENIED_ERROR
 
 
@@ -142,17 +142,17 @@ def on_process_kill(state: State, sending: Sending) -> Out:
 # ---------------------------------------------------------------- diagnostics that could tell
 
 
-def without_diagnostics(state: State, decisions: Sequence[Decision]) -> bytes | None:
+def without_diagnostics(state: State, decisions: Sequence[Decision], text: bytes) -> bytes | None:
     """SHOW WARNINGS and its like after a statement on hidden data: a statement that shows an empty list in the same
     form. None when the text may go."""
     found = SHOWS.match(decisions[0].detail) if state.tainted and len(decisions) == 1 else None
     if found is None:
         return None
-    words = found[2].upper()
-    if found[1]:
-        name = "warning_count" if words == "WARNINGS" else "error_count"
-        return f"SELECT 0 AS `@@session.{name}`".encode()
-    return f"SHOW {words} LIMIT 0".encode()
+    words = found[1].upper()
+    if not words.startswith("COUNT"):
+        return f"SHOW {words} LIMIT 0".encode()
+    name = "error_count" if b"ERRORS" in text.upper() else "warning_count"
+    return f"SELECT 0 AS `@@session.{name}`".encode()
 
 
 # ---------------------------------------------------------------- what is closed

@@ -35,7 +35,10 @@ LOGIN = SessionLogin(
 
 @dataclass(eq=False)
 class MysqlContext(FakeContext):
-    """`SELECT filtered` gets ` WHERE 1` spliced in at its end."""
+    """`SELECT filtered` gets ` WHERE 1` spliced in at its end. The catalog lists no table, so what it does not list is no
+    reason to mask."""
+
+    has_masks = False
 
     def one(self, sql: str, start: int, end: int) -> Decision:
         decision = super().one("forbidden" if self.policy.closed else sql, start, end)  # type: ignore[attr-defined]
@@ -47,7 +50,7 @@ class MysqlContext(FakeContext):
         if verb.upper() == "SET":
             return replace(decision, settings=(Setting(rest[0].lower(), (rest[1],) if rest[1:] else None),))
         if verb.upper() == "SHOW":
-            return replace(decision, kind="show", detail=sql.upper())
+            return replace(decision, kind="show", detail=sql.upper().replace("(*) ERRORS", "(*)"))
         if verb.upper() == "CALL":
             return replace(decision, kind="call")
         if verb.upper() in ("INSERT", "UPDATE"):
@@ -55,6 +58,10 @@ class MysqlContext(FakeContext):
         if "filtered" in sql:
             return replace(decision, rewrite=Rewrite((Edit(end, end, b" WHERE 1"),)))
         return replace(decision, detail="KILL") if verb.upper() == "KILL" else decision
+
+    @property
+    def has_masks(self) -> bool:
+        return not self.policy.unrestricted
 
     def origin_mask_by_name(self, schema: str, table: str, column: str) -> Mask | None:
         return KEEP_4 if (table, column) == ("t", "secret") else None
