@@ -35,8 +35,8 @@ LOGIN = SessionLogin(
 
 @dataclass(eq=False)
 class MysqlContext(FakeContext):
-    """`SELECT filtered` gets ` WHERE 1` spliced in at its end. The catalog lists no table, so what it does not list is no
-    reason to mask."""
+    """`SELECT filtered` gets ` WHERE 1` spliced in at its end. The catalog lists no table, so what it does not list is
+    no reason to mask."""
 
     has_masks = False
 
@@ -58,10 +58,6 @@ class MysqlContext(FakeContext):
         if "filtered" in sql:
             return replace(decision, rewrite=Rewrite((Edit(end, end, b" WHERE 1"),)))
         return replace(decision, detail="KILL") if verb.upper() == "KILL" else decision
-
-    @property
-    def has_masks(self) -> bool:
-        return not self.policy.unrestricted
 
     def origin_mask_by_name(self, schema: str, table: str, column: str) -> Mask | None:
         return KEEP_4 if (table, column) == ("t", "secret") else None
