@@ -19,6 +19,7 @@ from rules.facts import Use
 from rules.lineage import arithmetic, dimensions, early, numbers
 from rules.lineage.numbers import Number
 from rules.lineage.reader import Reader
+from rules.lineage.unknown import tells_by_null
 from rules.lineage.values import Item, Sources, united
 from rules.postgres import total_functions as total
 from rules.postgres.extensions import HOLLOW
@@ -89,13 +90,14 @@ def constant_weight(e: Literal | Parameter) -> int:
 
 def hollow_call(e: Call, arguments: list[Item]) -> bool:
     moved = e.name[-1] in total.OFFSET and bool(united(arguments[1:2]))  # past the first or last row there is none
-    return moved or e.name[-1] in total.MAYBE_NULL or any(item.hollow for item in arguments)
+    bound = e.name[-1] in total.BOUNDS and any((item.type or "").endswith("range") for item in arguments)
+    return moved or bound or e.name[-1] in total.MAYBE_NULL or any(item.hollow for item in arguments)
 
 
 def hollow_operation(e: Operation, operands: list[Item]) -> bool:
     if e.operator == "coalesce" and any(isinstance(o, Literal) and o.value is not None for o in e.operands):
         return False
-    return e.operator in total.MAYBE_NULL or any(item.hollow for item in operands)
+    return e.operator in total.MAYBE_NULL or tells_by_null(e, operands) or any(item.hollow for item in operands)
 
 
 def _total_call(reader: Reader, e: Call, arguments: list[Item]) -> bool:

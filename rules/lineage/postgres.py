@@ -92,7 +92,7 @@ class PostgresDialect:
         return hazards.of_cast(reader, e, item)
 
     def tells_by_null(self, e: tree.Subquery) -> bool:
-        return False
+        return e.form in ("in", "any", "all")
 
     def alike(self, reader: Reader, left: tree.Expression | None, a: Item, right: tree.Expression | None,
               b: Item | None) -> bool:  # fmt: skip

@@ -84,6 +84,9 @@ MAYBE_NULL: Final = words("""
     jsonb_extract_path_text json_value json_query jsonb_path_query_first
 """)
 
+#: Of a range: NULL where it is empty or has no such bound.
+BOUNDS: Final = words("lower upper")
+
 #: Operators and constructs of the query tree (rules.postgres.expressions) that are total on any operands.
 OPERATORS: Final = words("""
     = <> != < > <= >= and or not in not_in between not_between between_symmetric not_between_symmetric is_null
