@@ -88,14 +88,14 @@ def start_gate(
             Variant(book, gate.host, gate.port, book, "agent", CLIENT_PASSWORD, lambda: worker_pids(gate))
             for book in rulebooks
         ]
-        _set_apart([pid for pid in gate.pids() if pid not in worker_pids(gate)])
+        set_apart([pid for pid in gate.pids() if pid not in worker_pids(gate)])
         try:
             yield gate, variants
         finally:
             gate.stop()
 
 
-def _set_apart(pids: Sequence[int]) -> None:
+def set_apart(pids: Sequence[int]) -> None:
     """The control process ships the audit beside the data path, at its own pace: where everything that is measured
     shares one processor, it gets the others."""
     with contextlib.suppress(AttributeError, OSError):

@@ -82,7 +82,7 @@ MYSQL = Kind(
         "app_limited": _CACHING,
     },
     {"mysqlx": "OFF"},
-    {"innodb-redo-log-capacity": "16M"},
+    {"innodb-redo-log-capacity": "16M", "innodb-use-native-aio": "OFF"},  # AIO slots are few for many servers
 )
 MARIADB = Kind(
     Brand.MARIADB,
