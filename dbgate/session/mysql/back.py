@@ -68,7 +68,8 @@ def on_ok(state: State, exchange: Exchange, splice: Splice, piece: Piece, sequen
     if isinstance(asked, Refused):
         _refused_after_all(state, exchange, splice, piece, sequence, asked)
         return
-    _pass_ending(state, exchange, splice, piece, sequence, value)
+    if not isinstance(asked, AskedReset):
+        _pass_ending(state, exchange, splice, piece, sequence, value)
     WORKED[type(asked)](state, exchange, value)
     if isinstance(asked, AskedReset):
         _hold(state, asked, splice, piece, sequence, value)
@@ -116,7 +117,8 @@ def _hold(state: State, asked: AskedReset, splice: Splice, piece: Piece, sequenc
     exchange = state.exchange
     assert exchange is not None
     if not asked.held:
-        asked.held = encode(value.encode(state.login.client), sequence + exchange.shift)
+        payload = ending(state, exchange, value) or value.encode(state.login.client)
+        asked.held = encode(payload, sequence + exchange.shift)
     if not asked.pins:
         splice.replace(piece.start, piece.end, asked.held)
         return
