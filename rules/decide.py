@@ -89,6 +89,7 @@ def decide(facts: Facts, view: RoleView) -> Decision:
         drops=facts.drops,
         changes_catalog=facts.kind in CATALOG_KINDS and not own,
         changes_own=own,
+        makes=tuple(sorted(show_table(use.table) for use in facts.tables if use.access is Access.CREATE)),
         calls_user=calls_user(facts, view),
         sensitive=view.sensitive.width(facts),
         writes=any(use.access is not Access.SELECT for use in facts.tables),
@@ -168,7 +169,7 @@ def in_characters(refusal: Refusal, text: str) -> Refusal:
     """The refusal with its position counted in characters of the text, as the server counts."""
     if refusal.position <= 1 or text.isascii():
         return refusal
-    before = text.encode()[: refusal.position - 1]
+    before = text.encode("utf-8", "surrogateescape")[: refusal.position - 1]
     return replace(refusal, position=len(before.decode("utf-8", "ignore")) + 1)
 
 

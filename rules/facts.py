@@ -125,6 +125,8 @@ class Facts:
     drops: Carrier | None = None
     executes: bool = True
     returns_body: bool = True
+    #: MySQL: it creates or drops temporary tables, which no other session sees
+    temporary: bool = False
     copy: CopyFormat | None = None
     missing: tuple[tuple[str, ...], ...] = ()
     problem: Unparsable | None = None

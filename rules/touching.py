@@ -44,6 +44,8 @@ def changes_own(facts: Facts) -> bool:
     """Does it create, alter or drop temporary relations of the session's own, and nothing else?"""
     if facts.kind not in SHAPING_KINDS:
         return False
+    if facts.temporary:
+        return True
     shaped = [use.table for use in facts.tables if use.access in SHAPING]
     return bool(shaped) and all(schema == TEMPORARY for schema, _ in shaped)
 

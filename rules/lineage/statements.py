@@ -64,6 +64,7 @@ def _facts(statement: Statement, **known: object) -> Facts:
         drops=statement.drops,
         executes=statement.executes,
         returns_body=statement.returns_body,
+        temporary="temporary" in statement.options,
         copy=statement.copy,
         start=statement.start,
         end=statement.end,

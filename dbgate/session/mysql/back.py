@@ -24,6 +24,7 @@ from dbgate.session.mysql.state import (
     AskedPrepare,
     AskedQuery,
     AskedReset,
+    AskedWorld,
     Exchange,
     FatalError,
     Phase,
@@ -32,6 +33,7 @@ from dbgate.session.mysql.state import (
 )
 from dbgate.session.mysql.texts import failed_check, refusal_error, without_data
 from dbgate.session.mysql.working import INTERNAL, WORKED, ended_result
+from dbgate.session.mysql.world import hear
 from dbgate.session.runs import NOT_RUN, Run, Tally
 from dbgate.session.splice import Splice
 from protocols.errors import PeerError
@@ -49,7 +51,12 @@ LOCAL_INFILE: Final = law(
 
 def handle(state: State, exchange: Exchange, splice: Splice, piece: Piece, sequence: int) -> None:
     """One piece of the outstanding reply."""
-    HANDLERS[piece.kind](state, exchange, splice, piece, sequence)
+    if isinstance(exchange.asked, AskedWorld):
+        if isinstance(piece.value, Ok | Eof):
+            noted_status(state, piece.value)
+        hear(state, exchange, splice, piece)
+    else:
+        HANDLERS[piece.kind](state, exchange, splice, piece, sequence)
 
 
 def replace(state: State, exchange: Exchange, splice: Splice, piece: Piece, sequence: int, payload: bytes) -> None:

@@ -29,6 +29,7 @@ from dbgate.session.mysql.refusals import (
 from dbgate.session.mysql.registry import PLAIN_NAME, Prepared
 from dbgate.session.mysql.state import Phase, State
 from dbgate.session.outcome import DecideElsewhere, RefreshCatalog
+from dbgate.session.mysql.world import await_world, objection
 from rules.decide import UNKNOWN_RELATION
 from rules.decision import Decision, Refusal, Verdict
 from rules.policy import PolicyContext
@@ -77,9 +78,12 @@ def decide(state: State, text: bytes | None) -> tuple[Decision, ...]:
     await_catalog(state)
     decisions = decisions_of(state, state.context, text)
     ask_for_missing(state, decisions)
-    if all(map(is_common, decisions)) and len(decisions) == 1 and not state.catalog_dirty:
+    await_world(state, decisions)
+    if all(map(is_common, decisions)) and len(decisions) == 1 and not state.catalog_dirty and state.own.settled:
         return decisions
-    return tuple(_lasting(state, each) for each in one_reading(state, _carried(state, text, decisions)))
+    decisions = tuple(_lasting(state, each) for each in one_reading(state, _carried(state, text, decisions)))
+    state.own.failed = False
+    return decisions
 
 
 def decide_one(state: State, text: bytes | None) -> Decision:
@@ -98,8 +102,9 @@ def has_room(state: State, text: bytes) -> bool:
 
 
 def is_common(decision: Decision) -> bool:
-    """It touches neither names of prepared statements nor settings."""
-    return decision.runs is decision.defines is decision.drops is None and not decision.settings
+    """It touches neither names of prepared statements nor settings, nor temporary tables."""
+    nameless = decision.runs is decision.defines is decision.drops is None
+    return nameless and not (decision.settings or decision.changes_own)
 
 
 def _lasting(state: State, decision: Decision) -> Decision:
@@ -108,7 +113,7 @@ def _lasting(state: State, decision: Decision) -> Decision:
         return decision
     if state.catalog_dirty and state.watched and decision.kind not in NAMELESS:
         return refuse(decision, CATALOG_UNREAD)
-    broken = lawful(state, decision)
+    broken = lawful(state, decision) or objection(state, decision)
     return decision if broken is None else refuse(decision, broken)
 
 
@@ -226,9 +231,14 @@ def decide_execution(state: State, prepared: Prepared) -> Decision:
     await_catalog(state)
     decision = redecide(state, prepared)
     state.retried = False
-    return decision if is_common(decision) and not state.catalog_dirty else _lasting(state, decision)
+    if is_common(decision) and not state.catalog_dirty and state.own.settled:
+        return decision
+    decision = _lasting(state, decision)
+    state.own.failed = False
+    return decision
 
 
+    await_world(state, (decision,))
 def _carried(state: State, text: bytes, decisions: tuple[Decision, ...]) -> list[Decision]:
     """EXECUTE takes on what is known of the statement behind the name."""
     found: list[Decision] = []

@@ -123,7 +123,7 @@ class MysqlSession:
         end the wait of a session for what its own DDL has changed, since another reading may have begun before that."""
         state = self._state
         state.now = now
-        answered = policy is state.policy
+        answered = policy is state.policy.shared
         state.use(policy)
         if state.catalog_dirty and state.phase is Phase.AWAITS_CATALOG:
             if not answered:
@@ -203,10 +203,12 @@ class MysqlSession:
                 if state.answers:
                     forget_answers(state)
         except Waits:
-            pass  # the command stays in the inbox
+            upstream.append(state.send_up)  # the command stays in the inbox, and may wait for the server's answer
+            state.send_up = b""
         except (PeerError, FatalError) as problem:
             return self._fatal(problem, "the client broke the protocol", b"".join(client), b"".join(upstream))
-        state.waiting = len(self._client)
+        # the first part of a command waits for nothing but the rest of it
+        state.waiting = 0 if state.phase is Phase.OPEN else len(self._client)
         return state.outcome(b"".join(client), b"".join(upstream))
 
     def _end_wait(self, phase: Phase) -> Outcome:

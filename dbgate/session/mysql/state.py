@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeAlias
@@ -21,7 +21,9 @@ from protocols.mysql.capabilities import Capability, StatusFlag
 from protocols.mysql.charsets import Charset
 from protocols.mysql.relay import ReplyReader
 from protocols.mysql.replies import ColumnDefinition, Err
+from rules.catalog import Relation
 from rules.decision import Decision, Mask, Refusal
+from rules.own_world import OwnWorld
 from rules.policy import Policy, PolicyContext
 
 MakeContext = Callable[[Policy, tuple[str, ...]], PolicyContext]
@@ -127,6 +129,21 @@ class AskedStatementReset:
 
 
 @dataclass(slots=True)
+class AskedWorld:
+    """The gate's own questions: which of these names are temporary tables of the session's? `names`: still to be asked,
+    `done` those that were; `found`: the tables. `temporary`: the first name is one, and its columns are asked for;
+    `kind` as Relation's. `rows`, `width`: the answer at hand."""
+
+    names: list[str]
+    done: list[str] = field(default_factory=list)
+    found: dict[str, Relation] = field(default_factory=dict)
+    temporary: bool = False
+    kind: str = "r"
+    rows: list[tuple[str | None, ...]] = field(default_factory=list)
+    width: int = 0
+
+
+@dataclass(slots=True)
 class AskedPlain:
     """A command that changes nothing that the session keeps."""
 
@@ -152,6 +169,7 @@ Asked: TypeAlias = (
     | AskedOption
     | AskedStatementReset
     | AskedPlain
+    | AskedWorld
     | Refused
 )
 
@@ -208,14 +226,36 @@ PlanKey: TypeAlias = tuple[
 
 
 @dataclass(slots=True)
+class Own:
+    """The session's temporary tables, by `database.table`. `doubted`: names that may have become one, or none, since
+    the server was asked; `failed`: it could not be asked. `unread`: code that the gate has not read has run, which can
+    have made others than the gate knows; `seen`: names that were asked for since."""
+
+    tables: dict[str, Relation] = field(default_factory=dict)
+    doubted: set[str] = field(default_factory=set)
+    failed: bool = False
+    unread: bool = False
+    seen: set[str] = field(default_factory=set)
+
+    @property
+    def settled(self) -> bool:
+        """There are none, and nothing is in doubt."""
+        return not (self.tables or self.doubted or self.unread)
+
+    def shows(self, names: Iterable[str]) -> bool:
+        return any(name in self.tables for name in names)
+
+
+@dataclass(slots=True)
 class State:
     """`charset`: in which the client's texts come, `results` in which the server's names do. `own_zone`: the time zone
     is the one that the session began with. `database`: the server's default database, empty for none. `status`: the
     last reply's flags. `watched`: there is something to hide from this role. `tainted`: the server's diagnostics area
     may tell of what the role may not see. `retried`: the catalog was just read again for the command at hand.
     `catalog_dirty`: this session has changed the structure since the catalog was read; `reads_own`: the reading that
-    the client's bytes wait for began after that. `awaited`: the question that another process has, `answers` its
-    answers. `farewell`: the server has said goodbye. `multi`: the server takes several statements in one text.
+    the client's bytes wait for began after that. `own`: what only this session sees.
+    `awaited`: the question that another process has, `answers` its answers. `farewell`: the server has said goodbye.
+    `multi`: the server takes several statements in one text.
     `translates`: the sides have agreed on different forms of a reply; `steady`: they have not, nor of commands, where
     rows begin and end. `waiting`: bytes of the client's that wait. `send_up`: what a reply has the gate send at
     once."""
@@ -246,6 +286,7 @@ class State:
     retried: bool = False
     catalog_dirty: bool = False
     reads_own: bool = False
+    own: Own = field(default_factory=Own)
     awaited: Answered | None = None
     answers: dict[bytes, Answered] = field(default_factory=dict)
     farewell: bool = False
@@ -276,9 +317,15 @@ class State:
 
     # ------------------------------------------------------------ what decisions rest on
 
+    @property
+    def in_doubt(self) -> bool:
+        """May names mean something else than the catalog says?"""
+        return self.catalog_dirty or (self.watched and bool(self.own.doubted or self.own.unread))
+
     def use(self, policy: Policy) -> None:
         """Decide by this policy from the next statement on."""
-        self.policy = policy
+        own = tuple(self.own.tables.values())
+        self.policy = policy.seen_with(OwnWorld(own)) if own else policy
         self.move()
         self.watched = self.context.names_matter
         self.book.use_rulebook(self.context.digest)

@@ -65,7 +65,7 @@ def is_plain(decision: Decision) -> bool:
 
 def learn(state: State, packet: bytes, text: str, decision: Decision) -> Known | None:
     """Remember a statement that goes the general way now, if it is plain. `packet`: empty for a prepared one."""
-    if not state.steady or state.catalog_dirty or not is_plain(decision):
+    if not state.steady or state.in_doubt or not is_plain(decision):
         return None
     known = Known(text, decision, state.context, state.book.template(text, decision))
     if packet and len(packet) <= LONGEST_TEXT:
@@ -79,7 +79,7 @@ def learn(state: State, packet: bytes, text: str, decision: Decision) -> Known |
 def send(state: State, data: bytes) -> bool:
     """Are these bytes one known statement? Then it is recorded, and they may go as they are."""
     memory = state.memory
-    if memory.pending is not None or len(data) <= HEADER_SIZE or state.catalog_dirty or state.tainted:
+    if memory.pending is not None or len(data) <= HEADER_SIZE or state.tainted or state.in_doubt:
         return False
     known = memory.texts.get(data)
     number = parameters = 0

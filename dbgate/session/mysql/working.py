@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from dbgate.session.mysql.effects import note_done, server_name
+from dbgate.session.mysql.own import forget
 from dbgate.session.mysql.state import (
     AskedDatabase,
     AskedExecute,
@@ -17,6 +18,7 @@ from dbgate.session.mysql.state import (
     AskedQuery,
     AskedReset,
     AskedStatementReset,
+    AskedWorld,
     Exchange,
     FatalError,
     State,
@@ -112,6 +114,7 @@ def _reset_worked(state: State, exchange: Exchange, value: Ok | Eof) -> None:
     state.charset = state.results = BY_NAME[state.login.charset]
     state.own_zone = True
     state.memory.forget()
+    forget(state)
 
 
 WORKED: Final[dict[type, Callable[[State, Exchange, Ok | Eof], None]]] = {
@@ -125,4 +128,5 @@ WORKED: Final[dict[type, Callable[[State, Exchange, Ok | Eof], None]]] = {
     AskedPrepare: _nothing,
     AskedFetch: _nothing,
     AskedFields: _nothing,
+    AskedWorld: _nothing,
 }
