@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from rules.book.model import Masking, Rulebook
 from rules.cache import Cache, Memory
 from rules.catalog import Catalog, Relation
 from rules.decide import decide, in_characters, problem_refusal, refuse
 from rules.decision import Decision, Mask, MaskKind, Refusal, Rewrite, Verdict
-from rules.denying import REFUSED
 from rules.facts import ColumnId, Facts, OutputColumn
 from rules.family import descendants
 from rules.granting import DEFAULT, may_reach, names_matter
@@ -27,22 +26,11 @@ from rules.set_config import with_set_config
 from rules.tree import Statement, Unparsable
 
 LONGEST_TEXT: Final = 1 << 20
+#: MySQL's drivers write BLOBs into the text; what costs time is its tokens, which have their own bound
+LONGEST_MYSQL_TEXT: Final = 32 << 20
 MOST_CONTEXTS: Final = 1024
 FIRST_USER_OID: Final = 16384  # FirstNormalObjectId: below are the system's own relations
 UNKNOWN_ORIGIN: Final = "dbgate:unknown-origin"
-
-
-def unfiltered(
-    text: bytes, statement: Statement, facts: Facts, view: RoleView, search_path: tuple[str, ...]
-) -> Rewrite | Refusal | None:
-    """Of a front end that cannot splice: what a filter is for is refused."""
-    for use in sorted(facts.tables, key=lambda u: u.table):
-        below = view.filtered_below(use.table)
-        rule = next((rule for rule, _ in view.filtering(use.table)), None if below is None else below[1])
-        if rule is not None:
-            what = f'rule "{rule.id}" ({rule.place.for_clients}) shows some rows of {".".join(use.table)} only'
-            return Refusal(rule.id, REFUSED, f"{what}: such tables are closed here", "use other tables")
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +38,18 @@ class FrontEnd:
     """How texts become facts. `view_columns`: a view's columns with the base columns behind each, None when the
     view is not understood. `rewrite(text, statement, facts, view, search_path)`: what row filters make of an allowed
     statement of the text. `shown_by_views`: whether what views show may come from the relation itself, as the server
-    sees it."""
+    sees it. `wrong_bytes`: the error handler for what is not UTF-8, by which `read` may get lone surrogates (PEP 383);
+    `longest_text`: in bytes; `in_parts`: what to do with more."""
 
     read: Callable[[str], tuple[Statement, ...] | Unparsable]
     facts: Callable[[Statement, Catalog, tuple[str, ...]], Facts]
     readable: Callable[[str, str], bool]
     view_columns: Callable[[Catalog, Relation], Mapping[str, OutputColumn] | None]
-    rewrite: Callable[[bytes, Statement, Facts, RoleView, tuple[str, ...]], Rewrite | Refusal | None] = unfiltered
+    rewrite: Callable[[bytes, Statement, Facts, RoleView, tuple[str, ...]], Rewrite | Refusal | None]
     shown_by_views: Callable[[Relation, RoleView], bool] = lambda relation, view: False
+    wrong_bytes: str = "strict"
+    longest_text: int = LONGEST_TEXT
+    in_parts: str = "send it in parts, or load data with COPY"
 
 
 def front_end(catalog: Catalog) -> FrontEnd:
@@ -74,7 +66,15 @@ def mysql_front_end(catalog: Catalog) -> FrontEnd:
     from rules import lineage
     from rules.mysql import front_end, system_schemas
 
-    return FrontEnd(lambda text: front_end.read(text, catalog), lineage.facts, system_schemas.readable, _view_columns)
+    def rewrite(*arguments: Any) -> Rewrite | Refusal | None:
+        from rules.mysql import filters  # few rulebooks have filters
+
+        return filters.rewrite(*arguments)
+
+    return FrontEnd(
+        lambda text: front_end.read(text, catalog), lineage.facts, system_schemas.readable, _view_columns, rewrite,
+        wrong_bytes="surrogateescape", longest_text=LONGEST_MYSQL_TEXT, in_parts="send it in parts",
+    )  # fmt: skip
 
 
 def postgres_front_end() -> FrontEnd:
@@ -159,7 +159,7 @@ class PolicyContext:
 
     def __init__(
         self, policy: Policy, view: RoleView, database: str, user: str, search_path: tuple[str, ...],
-        cache: Cache | None = None, longest_text: int = LONGEST_TEXT,
+        cache: Cache | None = None, longest_text: int | None = None,
     ) -> None:  # fmt: skip
         self.policy = policy
         self.view = view
@@ -173,7 +173,7 @@ class PolicyContext:
         self.has_masks = bool(view.masks)
         self.limits = view.limits
         self.observed_limits = view.observed_limits
-        self.longest_text = longest_text
+        self.longest_text = policy.front_end.longest_text if longest_text is None else longest_text
         self.failures = 0
         self.last_failure: Exception | None = None
         self._cache = cache or Cache(memory=policy.memory)
@@ -208,9 +208,9 @@ class PolicyContext:
     def decide_anew(self, text: bytes) -> tuple[tuple[Decision, ...], bool]:
         """As `decide` without the cache: the decisions, and whether they may be cached."""
         if len(text) > self.longest_text:
-            return (refused(too_long(self.longest_text)),), False
+            return (refused(too_long(self.longest_text, self.policy.front_end.in_parts)),), False
         try:
-            return self._fresh(text.decode("utf-8")), True
+            return self._fresh(text.decode("utf-8", self.policy.front_end.wrong_bytes), text), True
         except UnicodeDecodeError as fault:
             return (refused(not_utf8(fault.start)),), False
         except Exception as fault:
@@ -219,11 +219,10 @@ class PolicyContext:
             self.last_failure = fault
             return (refused(internal(fault)),), False
 
-    def _fresh(self, text: str) -> tuple[Decision, ...]:
+    def _fresh(self, text: str, raw: bytes) -> tuple[Decision, ...]:
         found = self.policy.front_end.read(text)
         if isinstance(found, Unparsable):
             return (placed(refused(found), text),)
-        raw = text.encode()
         return tuple(placed(self.decision(raw, each, self.facts(each)), text) for each in found)
 
     def decision(self, text: bytes, statement: Statement, facts: Facts) -> Decision:
@@ -345,8 +344,8 @@ def placed(decision: Decision, text: str) -> Decision:
     return decision if moved is refusal else replace(decision, refusal=moved)
 
 
-def too_long(limit: int) -> Unparsable:
-    return Unparsable("length", f"the text is longer than {limit} bytes", "send it in parts, or load data with COPY")
+def too_long(limit: int, in_parts: str) -> Unparsable:
+    return Unparsable("length", f"the text is longer than {limit} bytes", in_parts)
 
 
 def not_utf8(at: int) -> Unparsable:

@@ -18,11 +18,14 @@ class BadPredicateError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Predicate:
     """`text`: as the rule file has it. `pieces` and `columns` make it up in turn, one piece more than columns: between
-    the pieces stand the table's columns, by name. Functions and types in the pieces are qualified with pg_catalog."""
+    the pieces stand the table's columns, by name. Functions and types in the pieces are qualified with pg_catalog. A
+    rule file has no dialect until it meets a catalog: MySQL's front end reads `text` anew."""
 
     text: str
     pieces: tuple[str, ...]
     columns: tuple[str, ...]
+    #: whose grammar reads it: `postgres`, or `mysql` of what only MySQL and MariaDB read
+    dialect: str = "postgres"
 
     def render(self, column: Callable[[str], str]) -> str:
         """The condition with each column written as `column(name)` says."""

@@ -10,6 +10,7 @@ from rules.book.model import RowFilter
 from rules.book.nodes import Node
 from rules.book.values import Report, check_keys, one_of, read_list, read_mapping, read_word
 from rules.matching import NamePattern
+from rules.naming import MYSQL_BRANDS
 from rules.predicate import BadPredicateError, Predicate
 
 KEYS: Final = ("table", "tables", "where")
@@ -53,5 +54,18 @@ def _predicate(node: Node, report: Report, where: str) -> Predicate | None:
     try:
         return None if text is None else read_predicate(text)
     except BadPredicateError as fault:
-        report.add(node, f"{fault} in filter of {where}", fault.why, fault.mend)
+        found = _of_mysql(text or "")
+        if found is None:
+            report.add(node, f"{fault} in filter of {where}", fault.why, fault.mend)
+        return found
+
+
+def _of_mysql(text: str) -> Predicate | None:
+    """What MySQL and MariaDB read alike, and PostgreSQL does not."""
+    from rules.mysql.predicates import read_predicate
+
+    try:
+        found = [read_predicate(text, brand) for brand in sorted(MYSQL_BRANDS)]
+    except BadPredicateError:
         return None
+    return found[0] if found[0] == found[1] else None

@@ -16,6 +16,7 @@ from rules.book.model import Rule
 from rules.filters.edits import Edits
 from rules.filters.references import Reference
 from rules.filters.refusals import NotSpliced
+from rules.naming import POSTGRES
 from rules.postgres.outline import Condition, Core, Leaf, Outline
 from rules.postgres.predicates import quoted
 from rules.predicate import Predicate
@@ -31,7 +32,11 @@ _WRITE_KINDS: Final = frozenset("rpf")
 
 
 def predicates(reference: Reference, view: RoleView) -> list[tuple[Rule, Predicate]]:
-    return [(rule, row_filter.where) for rule, row_filter in view.filtering(reference.stored.qualified)]
+    found = [(rule, row_filter.where) for rule, row_filter in view.filtering(reference.stored.qualified)]
+    foreign = next((rule for rule, where in found if where.dialect != POSTGRES), None)
+    if foreign is not None:
+        raise NotSpliced(foreign, "its condition is none for PostgreSQL", "ask the gate's administrator to mend it")
+    return found
 
 
 def conditions(found: list[tuple[Rule, Predicate]], qualifier: str) -> list[str]:

@@ -7,12 +7,15 @@ ANSI_QUOTES nor NO_BACKSLASH_ESCAPES, PIPES_AS_CONCAT, ORACLE (the gate pins it)
 versions scan in different ways is refused.
 
 Offsets are byte offsets of the text's UTF-8 form. The scanner works on that form with one character for each byte.
+Bytes that are not UTF-8, which come as lone surrogates (PEP 383), may stand in strings alone, where drivers write
+BLOBs. The servers take each for a character of its own, and never for a part of a quote or a backslash.
 """
 
 from __future__ import annotations
 
 import re
 from enum import IntEnum, auto
+from itertools import repeat
 from typing import Final
 
 from rules.mysql.grammar import Grammar
@@ -69,7 +72,7 @@ _FORBIDDEN_HINTS: Final = re.compile(r"set_var|resource_group", re.I)
 _ROW_WORDS: Final = frozenset({"values", "value"})
 _SPACE: Final = " \t\n\v\f\r"
 #: a text of more tokens than this is refused: it would hold the worker for seconds
-MOST_TOKENS: Final = 2_000_000
+MOST_TOKENS: Final = 1_000_000
 
 
 class Lexemes:
@@ -77,17 +80,20 @@ class Lexemes:
 
     `words`: a WORD or an operator in lower case, '' for all others. `tight`: is the next character a bracket?"""
 
-    __slots__ = ("ends", "grammar", "kinds", "raw", "starts", "words")
+    __slots__ = ("ends", "every_row", "grammar", "kinds", "raw", "starts", "words")
 
-    def __init__(self, text: str, grammar: Grammar) -> None:
-        """Raises Refused."""
+    def __init__(self, text: str, grammar: Grammar, every_row: bool = False) -> None:
+        """`every_row`: runs of constant rows are taken apart as well. Raises Refused."""
         self.grammar = grammar
+        self.every_row = every_row
         self.raw = one_for_each_byte(text)
         self.kinds: list[Kind] = []
         self.words: list[str] = []
         self.starts: list[int] = []
         self.ends: list[int] = []
         _scan(self)
+        if not text.isascii():
+            _check_bytes(self)
 
     def add(self, kind: Kind, word: str, start: int, end: int) -> None:
         self.kinds.append(kind)
@@ -110,14 +116,14 @@ def one_for_each_byte(text: str) -> str:
     if text.isascii():
         return text
     try:
-        return text.encode().decode("latin-1")
+        return text.encode("utf-8", "surrogateescape").decode("latin-1")
     except UnicodeEncodeError as bad:
         raise Refused("encoding", "it is not valid Unicode text", "send valid UTF-8", bad.start) from bad
 
 
 def decoded(raw: str) -> str:
     """A part of `Lexemes.raw` as text again."""
-    return raw if raw.isascii() else raw.encode("latin-1").decode()
+    return raw if raw.isascii() else raw.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
 # ---------------------------------------------------------------- the scanner
@@ -128,7 +134,7 @@ def _scan(found: Lexemes) -> None:
     match = _TOKEN.match
     kinds, words, starts, ends = found.kinds, found.words, found.starts, found.ends
     rows: tuple[int, int] | None = None  # where the first row of VALUES ends, and where the run of rows ends
-    while True:
+    for _ in repeat(None, MOST_TOKENS):
         token = match(raw, position)
         if token is None:
             raise _bad(raw, position)
@@ -146,7 +152,7 @@ def _scan(found: Lexemes) -> None:
                 rows = None
         elif name == "WORD":
             _word(found, start, position)
-            if words[-1] in _ROW_WORDS:
+            if words[-1] in _ROW_WORDS and not found.every_row:
                 rows = following_rows(raw, position)
         elif name == "END":
             break
@@ -158,14 +164,30 @@ def _scan(found: Lexemes) -> None:
             _path(found, start, position)
         else:
             found.add(_KINDS[name], "", start, position)
+    else:
+        raise Refused("length", f"it has more than {MOST_TOKENS} words and signs", "send it in parts")
     if inside:
         raise Refused("comment", "a comment is not closed", "close it with */", position)
-    if len(found) > MOST_TOKENS:
-        raise Refused("length", f"it has more than {MOST_TOKENS} words and signs", "send it in parts")
     for _ in range(1 + _BEYOND):
         found.add(Kind.END, "", position, position)
 
 
+def _check_bytes(found: Lexemes) -> None:
+    """Raises Refused when something else than strings is not UTF-8."""
+    position, rest = 0, list[str]()
+    for kind, start, end in zip(found.kinds, found.starts, found.ends, strict=True):
+        if kind in _HOLD_BYTES:
+            rest.append(found.raw[position:start])
+            position = end
+    rest.append(found.raw[position:])
+    try:
+        "'".join(rest).encode("latin-1").decode()
+    except UnicodeDecodeError as bad:
+        mend = "send valid UTF-8; other bytes may stand in strings"
+        raise Refused("encoding", "it is not valid UTF-8 outside its strings", mend) from bad
+
+
+_HOLD_BYTES: Final = frozenset({Kind.STRING, Kind.ROWS})
 _KINDS: Final = {kind.name: kind for kind in Kind}
 #: as many tokens further than the text's end the parser may look
 _BEYOND: Final = 3

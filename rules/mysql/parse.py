@@ -5,6 +5,7 @@ from __future__ import annotations
 from rules.mysql.grammar import grammar_of
 from rules.mysql.lexemes import Lexemes
 from rules.mysql.parser import Parser
+from rules.mysql.places import Places
 from rules.mysql.refusal import Refused
 from rules.mysql.statements import statements
 from rules.tree import Statement, Unparsable
@@ -25,3 +26,11 @@ def read(text: str, brand: str, version: int, *, folds: bool = False) -> tuple[S
     except RecursionError:
         mend = "write it flatter: use joins, a WITH query or a temporary table"
         return Unparsable("too-complex", "it is nested too deep", mend)
+
+
+def read_places(text: str, brand: str, version: int, *, folds: bool) -> tuple[tuple[Statement, ...], Places]:
+    """The same with where the parts of the statements stand, and with every row of VALUES. Raises Refused and
+    RecursionError."""
+    places = Places()
+    grammar = grammar_of(brand, version, folds)
+    return statements(Parser(Lexemes(text, grammar, every_row=True), places)), places

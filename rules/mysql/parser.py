@@ -10,6 +10,7 @@ from typing import Final
 
 from rules.mysql.identifiers import checked, unquoted
 from rules.mysql.lexemes import Kind, Lexemes, decoded
+from rules.mysql.places import Places
 from rules.mysql.refusal import Refused
 from rules.mysql.strings import value_of
 from rules.tree import Call, Expression, Name, Query, Write
@@ -23,15 +24,16 @@ _BARE: Final = frozenset({Kind.NAME, Kind.WORD})
 class Parser:
     """One text's tokens and the place in them. `relations`: the names of all tables that were read, `calls`: all
     function calls, in the order of the text; `writes_duplicates`: in ON DUPLICATE KEY UPDATE, where VALUES(c) is;
-    `levels`: how many queries are open; `into`: what INTO names."""
+    `levels`: how many queries are open; `into`: what INTO names; `places`: what is noted for splicing, if anything."""
 
     __slots__ = (
         "at", "calls", "depth", "ends", "grammar", "into", "kinds", "levels", "lexemes", "parameters", "partners",
-        "raw", "relations", "starts", "words", "writes_duplicates",
+        "places", "raw", "relations", "starts", "words", "writes_duplicates",
     )  # fmt: skip
 
-    def __init__(self, lexemes: Lexemes) -> None:
+    def __init__(self, lexemes: Lexemes, places: Places | None = None) -> None:
         self.lexemes = lexemes
+        self.places = places
         self.grammar = lexemes.grammar
         self.raw = lexemes.raw
         self.kinds = lexemes.kinds
@@ -156,6 +158,8 @@ class Parser:
             parts.append(self.table_part())
         name = tuple(parts)
         self.relations.append(name)
+        if self.places is not None:
+            self.places.named.append((start, name))
         return name, start, self.ends[self.at - 1]
 
     def string(self, what: str = "a string") -> str:

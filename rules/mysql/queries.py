@@ -13,6 +13,7 @@ from rules.mysql.into import into
 from rules.mysql.keywords import words
 from rules.mysql.lexemes import Kind
 from rules.mysql.parser import Parser
+from rules.mysql.places import Named
 from rules.mysql.refusal import unknown
 from rules.mysql.rows import table_query, values_query
 from rules.mysql.sources import from_clause
@@ -149,8 +150,12 @@ def _select(p: Parser) -> Query:
         distinct = distinct or word in ("distinct", "distinctrow", "unique")
     made = outputs(p)
     into(p)
+    first = p.at + 1
     sources = from_clause(p) if p.accept("from") else ()
+    last = p.at
     where = p.expression() if p.accept("where") else None
+    if p.places is not None:
+        p.places.add_block(p.starts, p.ends, p.words, (first, last), (last, p.at))
     if p.word not in _RARE:
         return Select(made, sources, where, distinct=distinct)
     return _rest(p, Select(made, sources, where, distinct=distinct))
@@ -188,6 +193,8 @@ def _output(p: Parser) -> Output:
     alias = _alias(p)
     if alias is None and not isinstance(value, Column | Star):
         alias = _own_name(p, value, first, last)
+        if p.places is not None:
+            p.places.outputs.append(Named(p.starts[first], p.ends[last], alias or ""))
     return Output(value, None if alias is None else alias.lower())
 
 

@@ -11,8 +11,11 @@ Row = tuple[Expression, ...]
 
 def table_query(p: Parser) -> Query:
     """`TABLE t`."""
+    word = p.start
     p.expect("table")
     name, start, end = p.table_path()
+    if p.places is not None:
+        p.places.table_words[start] = word
     return Select((Output(Star()),), (Relation(name, start=start, end=end),))
 
 
@@ -23,14 +26,15 @@ def values_query(p: Parser) -> Query:
 
 
 def rows(p: Parser, word: str = "") -> tuple[Row, ...]:
-    """Rows in brackets, commas between, each behind `word`. Of those of constants alone one for each width stays."""
+    """Rows in brackets, commas between, each behind `word`. Of those of constants alone one for each width stays,
+    unless places are noted."""
     found: list[Row] = []
     widths: set[int] = set()
     while True:
         if word:
             p.expect(word)
         row = _row(p)
-        if not all(isinstance(cell, Literal | Parameter) for cell in row):
+        if p.places is not None or not all(isinstance(cell, Literal | Parameter) for cell in row):
             found.append(row)
         elif len(row) not in widths:
             widths.add(len(row))

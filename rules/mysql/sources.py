@@ -193,6 +193,8 @@ def table(p: Parser) -> Relation:
         alias = p.table_part("an alias")
     while p.word in _HINTS and p.peek() in ("index", "key"):
         _index_hint(p)
+    if p.places is not None:
+        p.places.factors[start] = p.ends[p.at - 1]
     return Relation(name, alias, start=start, end=end, sample=moments)
 
 

@@ -156,10 +156,12 @@ def update(p: Parser, common: With = NO_WITH) -> Write:
     p.expect("update")
     p.accept("low_priority")
     p.accept("ignore")
+    first = p.at
     found = sources(p)
+    tables = (first, p.at)
     p.expect("set")
     assigned = _set_list(p)
-    where = _where(p)
+    where = _where(p, tables)
     target = found[0]
     if len(found) > 1 or not isinstance(target, Relation):
         _no_order(p)
@@ -177,8 +179,13 @@ def _own(target: Relation, column: Column) -> str:
     return column.path[-1]
 
 
-def _where(p: Parser) -> Expression | None:
-    return p.expression() if p.accept("where") else None
+def _where(p: Parser, tables: tuple[int, int]) -> Expression | None:
+    """The condition. `tables`: the tokens from the first of the tables to the one behind them."""
+    behind = p.at
+    found = p.expression() if p.accept("where") else None
+    if p.places is not None:
+        p.places.add_block(p.starts, p.ends, p.words, tables, (behind, p.at))
+    return found
 
 
 def _ordered(p: Parser) -> tuple[tuple[Expression, ...], Expression | None]:
@@ -238,16 +245,18 @@ def _deleted(p: Parser) -> Relation:
 
 
 def _joined_delete(p: Parser, targets: tuple[Relation, ...], common: With) -> Write:
+    first = p.at
     found = sources(p)
-    where = _where(p)
+    where = _where(p, (first, p.at))
     _no_order(p)
     return JoinedDelete(targets, found, where, *common)
 
 
 def _delete_one(p: Parser, common: With) -> Write:
+    first = p.at
     target = table(p)
     partitions(p)
-    where = _where(p)
+    where = _where(p, (first, p.at))
     order, limit = _ordered(p)
     return Delete(
         target,

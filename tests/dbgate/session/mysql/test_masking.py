@@ -55,7 +55,7 @@ def _no_statements(text: str) -> tuple[Statement, ...]:
 
 
 def context(catalog: Catalog = CATALOG) -> PolicyContext:
-    reader = FrontEnd(_no_statements, None, lambda schema, name: False, None)  # type: ignore[arg-type]
+    reader = FrontEnd(_no_statements, None, lambda schema, name: False, None, None)  # type: ignore[arg-type]
     return Policy(book(RULES), catalog, b"key", reader).context("agent", "shop", "u", ("shop",))
 
 
