@@ -89,7 +89,7 @@ def refusal_error(refusal: Refusal) -> Err:
     """The ERR of a refused statement: what, which rule and why, what to do instead, in one text."""
     errno, sqlstate = CODES.get(refusal.sqlstate, DENIED)
     parts = (refusal.message, refusal.detail, refusal.hint)
-    return Err(errno, sqlstate, ". ".join(part.rstrip(". ") for part in parts if part).encode())
+    return Err(errno, sqlstate, ". ".join(part.rstrip(". ") for part in parts if part).encode("utf-8", "replace"))
 
 
 def signal(refusal: Refusal) -> bytes:

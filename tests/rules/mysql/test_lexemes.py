@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rules.mysql import read
 from rules.mysql.grammar import grammar_of
 from rules.mysql.lexemes import Kind, Lexemes
 from rules.mysql.refusal import Refused
+from rules.tree import Unparsable
 from tests.rules.mysql.reading import BRANDS, VERSIONS, everyday
 
 
@@ -157,3 +159,35 @@ def test_rows_of_constants_are_found_by_one_search() -> None:
     found = Lexemes(text, grammar_of("mysql", VERSIONS["mysql"]))
     (run,) = [found.written(i) for i, kind in enumerate(found.kinds) if kind is Kind.ROWS]
     assert run == ", (2, 'b''c'),(3,NULL)"
+
+
+@pytest.mark.parametrize("brand", ["mysql", "mariadb"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INSERT INTO t VALUES (1, _binary'\udcff\udc80\\'\udce4')",
+        "INSERT INTO t VALUES (1, '\udcc3'), (2, 'é\udc80')",
+        'SELECT "\udcf0\udc9f" FROM t',
+    ],
+)
+def test_strings_hold_any_byte(brand: str, text: str) -> None:
+    assert isinstance(read(text, brand, VERSIONS[brand]), tuple)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT \udcff",
+        "SELECT `\udcff`",
+        "SELECT @\udcff",
+        "SELECT @'\udcff'",
+        "SELECT 1 /* \udcff */",
+        "SELECT 1 # \udcff",
+        "SELECT 1 AS '\udcff'",
+        "SELECT N'\udcff'",
+        "SELECT '\ud800'",
+        "SELECT a\udcc3'\udca9'",
+    ],
+)
+def test_other_bytes_than_utf8_stand_in_strings_alone(text: str) -> None:
+    assert isinstance(read(text, "mysql", VERSIONS["mysql"]), Unparsable)

@@ -364,6 +364,15 @@ def test_texts_in_latin1_are_decided_in_utf8() -> None:
     assert error(talk.send(query(b"SELECT '\xe9'"))).errno == 1300
 
 
+def test_the_parts_of_a_long_command_are_read_on() -> None:
+    talk = Talk()
+    sent = query(b"SELECT '" + b"x" * (4 << 20) + b"'")
+    for at in range(0, len(sent) - 65536, 65536):
+        outcome = talk.session.client_sent(sent[at : at + 65536], 1)
+        assert not outcome.hold_client
+        assert outcome.to_client == outcome.to_upstream == b""
+
+
 def test_unknown_names_wait_for_the_catalog() -> None:
     talk = Talk()
     outcome = talk.session.client_sent(query("SELECT unknown_t"), 1)
