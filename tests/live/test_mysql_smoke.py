@@ -137,6 +137,7 @@ def test_the_audit_tells_of_the_session(gate: Gate) -> None:
 
     await_true(told)
     assert told()["application_name"] == "the smoke test"
+    assert told()["protocol"] == "mysql"
     assert (told()["database"], told()["role"], told()["authentication"]) == (
         "smoke", "agent", "caching_sha2_password"
     )  # fmt: skip

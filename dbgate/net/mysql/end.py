@@ -226,6 +226,7 @@ def _in_own_words(refusal: client_login.LoginRefused) -> LoginRefused:
 
 def _started(login: SessionLogin, admission: Admission) -> SessionStarted:
     return SessionStarted(
+        protocol="mysql",
         session=login.session,
         job=login.job,
         job_verified=login.job_verified,
