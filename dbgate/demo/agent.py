@@ -10,13 +10,14 @@ import psycopg
 
 from dbgate.demo.script import Outcome, Step
 
-REFUSED = "42501"
-LIMITED = ("54000", "53400")
+#: SQLSTATE on PostgreSQL, error number on MySQL
+REFUSED = ("42501", "1142")
+LIMITED = ("54000", "53400", "1226", "1317")
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An error as the driver shows it."""
+    """An error as the driver shows it. `sqlstate`: on MySQL the error's number."""
 
     sqlstate: str
     message: str
@@ -147,8 +148,8 @@ def _limited(step: Step, answer: Answer, truth: Answer | None) -> list[str]:
 def _refused(step: Step, answer: Answer, truth: Answer | None) -> list[str]:
     if answer.failure is None:
         return ["should have been refused"]
-    if answer.failure.sqlstate != REFUSED:
-        return [f"SQLSTATE {answer.failure.sqlstate} instead of {REFUSED}"]
+    if answer.failure.sqlstate not in REFUSED:
+        return [f"SQLSTATE {answer.failure.sqlstate} instead of {' or '.join(REFUSED)}: {answer.failure.message}"]
     named = step.because in answer.failure.detail
     return [] if named else [f"the refusal does not name {step.because}: {answer.failure.detail}"]
 

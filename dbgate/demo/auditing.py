@@ -33,8 +33,8 @@ QUESTIONS = (
     ),
     Question(
         "Who reached for customers' social security numbers",
-        "SELECT identity, role, masked, count() AS statements, min(time) AS first, max(time) AS last\n"
-        "FROM column_reads WHERE column_name LIKE '%customers.ssn' GROUP BY identity, role, masked",
+        "SELECT database, identity, role, masked, count() AS statements, min(time) AS first, max(time) AS last\n"
+        "FROM column_reads WHERE column_name LIKE '%customers.ssn' GROUP BY database, identity, role, masked",
     ),
 )
 
