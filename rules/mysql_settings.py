@@ -9,6 +9,7 @@ Variables".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -85,6 +86,13 @@ PINNED: Final[dict[str, tuple[Test, str]]] = {
     "resultset_metadata": (_one_of("full"), "FULL"),
 }
 
+#: Of these a session may put the value aside in a user variable and set it again (SET @v = @@sql_mode), as dumps do.
+#: What the variable holds is for the session to know.
+RESTORED: Final = frozenset(
+    "sql_mode character_set_client character_set_connection character_set_results collation_connection".split()  # noqa: SIM905
+)
+_VARIABLE: Final = re.compile(r"@[a-z0-9_$]+")
+
 #: name -> the same, for restricted roles only. The gate learns of the session's state from what the server tracks.
 FIXED: Final[dict[str, tuple[Test, str]]] = {
     "session_track_schema": (_one_of(*_ON), "ON"),
@@ -152,7 +160,14 @@ def objection(setting: Setting, *, unrestricted: bool) -> str | None:
     return f'the variable "{name}" is not known to be harmless'
 
 
+def is_variable(value: str) -> bool:
+    """`@name`, a user variable's."""
+    return _VARIABLE.fullmatch(value) is not None
+
+
 def _kept(setting: Setting, test: Test, words: str) -> str | None:
+    if setting.name in RESTORED and setting.value and len(setting.value) == 1 and is_variable(setting.value[0]):
+        return None
     if setting.value is None:
         return f'the variable "{setting.name}" stays {words}: give the value itself' if setting.name in PINNED else None
     return None if test(setting.value) else f'the variable "{setting.name}" stays {words}'

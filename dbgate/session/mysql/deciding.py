@@ -28,8 +28,8 @@ from dbgate.session.mysql.refusals import (
 )
 from dbgate.session.mysql.registry import PLAIN_NAME, Prepared
 from dbgate.session.mysql.state import Phase, State
-from dbgate.session.outcome import DecideElsewhere, RefreshCatalog
 from dbgate.session.mysql.world import await_world, objection
+from dbgate.session.outcome import DecideElsewhere, RefreshCatalog
 from rules.decide import UNKNOWN_RELATION
 from rules.decision import Decision, Refusal, Verdict
 from rules.policy import PolicyContext
@@ -77,8 +77,8 @@ def decide(state: State, text: bytes | None) -> tuple[Decision, ...]:
         return (UNREADABLE,)
     await_catalog(state)
     decisions = decisions_of(state, state.context, text)
-    ask_for_missing(state, decisions)
     await_world(state, decisions)
+    ask_for_missing(state, decisions)
     if all(map(is_common, decisions)) and len(decisions) == 1 and not state.catalog_dirty and state.own.settled:
         return decisions
     decisions = tuple(_lasting(state, each) for each in one_reading(state, _carried(state, text, decisions)))
@@ -230,6 +230,7 @@ def decide_execution(state: State, prepared: Prepared) -> Decision:
     """For COM_STMT_EXECUTE and COM_STMT_FETCH. May raise Waits."""
     await_catalog(state)
     decision = redecide(state, prepared)
+    await_world(state, (decision,))
     state.retried = False
     if is_common(decision) and not state.catalog_dirty and state.own.settled:
         return decision
@@ -238,7 +239,6 @@ def decide_execution(state: State, prepared: Prepared) -> Decision:
     return decision
 
 
-    await_world(state, (decision,))
 def _carried(state: State, text: bytes, decisions: tuple[Decision, ...]) -> list[Decision]:
     """EXECUTE takes on what is known of the statement behind the name."""
     found: list[Decision] = []

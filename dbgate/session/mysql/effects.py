@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from dbgate.session.mysql import saved
 from dbgate.session.mysql.deciding import carried_statement, key
 from dbgate.session.mysql.login import CHARSETS
-from dbgate.session.mysql.state import State
 from dbgate.session.mysql.own import note_shaped
+from dbgate.session.mysql.state import State
 from dbgate.session.outcome import CatalogChanged
 from protocols.mysql.capabilities import Capability
 from protocols.mysql.charsets import BY_NAME
@@ -27,8 +28,8 @@ def note_sent(state: State, decisions: Iterable[Decision]) -> None:
         if decision.changes_catalog:
             state.wishes.append(CatalogChanged())
             state.catalog_dirty = state.catalog_dirty or state.watched
-        if decision.kind == "call" or decision.calls_user:
         note_shaped(state, decision)
+        if decision.kind == "call" or decision.calls_user:
             state.names.named.clear()  # a procedure can prepare statements under any name
         if decision.defines is not None:
             state.names.named.pop(key(decision.defines.name), None)  # gone even if the new text is no good
@@ -47,6 +48,7 @@ def note_done(state: State, decision: Decision, whole: bytes) -> None:
     if decision.drops is not None:
         state.names.named.pop(key(decision.drops.name), None)
     for setting in decision.settings:
+        saved.note_done(state, setting)
         _apply(state, setting)
 
 

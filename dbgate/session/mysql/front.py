@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from dbgate.session.mysql import plain, prepared
+from dbgate.session.mysql import plain, prepared, saved
 from dbgate.session.mysql.deciding import decide, in_charset, in_utf8
 from dbgate.session.mysql.effects import note_sent
 from dbgate.session.mysql.killing import KILL_TEXT, kill_session, never_sent
@@ -48,7 +48,7 @@ def on_query(state: State, sending: Sending) -> Out:
     text = in_utf8(state, raw)
     if text is not None and (asked := KILL_TEXT.match(text)):
         return kill_session(state, sending, int(asked[2]), bool(asked[1]), statement_text(text))
-    decisions = decide(state, text)
+    decisions = saved.in_order(decide(state, text))
     decisions = tuple(map(never_sent, decisions))
     started = decisions if refused(decisions) is not None else admitted(state, decisions)
     sent = sent_text(state, raw, text or b"", decisions)
@@ -79,6 +79,7 @@ def run_query(
     elif len(decisions) == 1:
         known = learn(state, sending.raw, running.texts[0], decisions[0])
     out = forward(state, sending, AskedQuery(running), Expect.TEXT_RESULT, payload, known)
+    saved.note_sent(state, text, decisions)
     note_sent(state, decisions)
     return out
 

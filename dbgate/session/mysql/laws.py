@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from dbgate.session.mysql import saved
 from dbgate.session.mysql.login import CHARSETS, TIMEOUT, lexical_modes
 from dbgate.session.mysql.refusals import CHARSET, DIAGNOSTICS, SQL_MODE, law
 from dbgate.session.mysql.state import State
@@ -29,7 +30,10 @@ def changes_reading(decision: Decision) -> bool:
 def lawful(state: State, decision: Decision) -> Refusal | None:
     """Why the session must not let this allowed statement run."""
     for setting in decision.settings:
-        if (law_of := LAWS.get(setting.name)) is not None and (broken := law_of(state, setting)) is not None:
+        if saved.restores(setting):
+            if (unknown := saved.objection(state, decision, setting)) is not None:
+                return unknown
+        elif (law_of := LAWS.get(setting.name)) is not None and (broken := law_of(state, setting)) is not None:
             return broken
     if state.tainted and "GET DIAGNOSTICS" in decision.detail.upper():
         return DIAGNOSTICS

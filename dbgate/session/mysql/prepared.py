@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from dbgate.session.mysql import saved
 from dbgate.session.mysql.deciding import decide_execution, decide_one, in_charset, in_utf8
 from dbgate.session.mysql.effects import note_sent
 from dbgate.session.mysql.login import Brand
@@ -91,6 +92,7 @@ def on_execute(state: State, sending: Sending) -> Out:
         prepared.known = learn(state, b"", said(prepared.text), decision)
     known = prepared.known if payload is None and sending.next == 1 else None
     out = forward(state, sending, asked, Expect.BINARY_RESULT, payload, known)
+    saved.note_sent(state, prepared.text, (decision,))
     note_sent(state, (decision,))
     return out
 

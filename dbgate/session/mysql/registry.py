@@ -52,10 +52,12 @@ class Prepared:
 
 @dataclass(slots=True)
 class Names:
-    """`last`: the number of the statement that was prepared last, if that worked."""
+    """`last`: the number of the statement that was prepared last, if that worked. `saved`: user variables -> the system
+    variable whose value they hold (see `saved`)."""
 
     statements: dict[int, Prepared] = field(default_factory=dict)
     named: dict[str, Prepared] = field(default_factory=dict)
+    saved: dict[str, str] = field(default_factory=dict)
     last: int | None = None
     text_bytes: int = 0
 
@@ -88,5 +90,6 @@ class Names:
         """COM_RESET_CONNECTION: all are gone."""
         self.statements.clear()
         self.named.clear()
+        self.saved.clear()
         self.last = None
         self.text_bytes = 0

@@ -120,7 +120,8 @@ _TARGETS: Final[dict[str, Any]] = {"user": lambda noted, _: str(noted), "bare": 
 
 
 def settings(found: Notes) -> tuple[Setting, ...]:
-    """Every variable that SET changes. The value is () when it is computed, None for DEFAULT."""
+    """Every variable that SET changes. The value is () when it is computed, None for DEFAULT; `@name` or `@@name` where
+    one variable is set from another."""
     made = [Setting(each.name, _value(each)) for each in assigned(found)]
     for key, noted in found.all:
         if key in ("names", "character set"):
@@ -133,9 +134,25 @@ def settings(found: Notes) -> tuple[Setting, ...]:
 def _value(each: Assigned) -> tuple[str, ...] | None:
     if each.value is None:
         return None
+    if (variable := _variable(each)) is not None:
+        return (variable,)
     if (name := each.name.rpartition(".")[2]) in LISTS:
         return written_list(each.value, name)
     return constant(each.value)
+
+
+def _variable(each: Assigned) -> str | None:
+    """`@@name` of the session's that a user variable takes, `@name` that a system variable takes."""
+    taken = each.value
+    operand = taken.operands[0] if isinstance(taken, Operation) and len(taken.operands) == 1 else None
+    if not isinstance(taken, Operation) or not isinstance(operand, Literal):
+        return None
+    name = str(operand.value)
+    if taken.operator == "system_variable" and each.name.startswith("@"):
+        scope, _, rest = name.rpartition(".")
+        return "@@" + rest if scope in ("", "session", "local") else None
+    of_the_session = not each.name.startswith("@") and "." not in each.name
+    return name if taken.operator == "user_variable" and of_the_session else None
 
 
 def constant(value: Expression) -> tuple[str, ...]:
