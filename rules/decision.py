@@ -97,7 +97,8 @@ class Decision:
     columns the plan foresees, None when unknown. `hides`: the statement touches data that this role may not see
     whole, so the server's own texts about it are rebuilt, not passed. `missing`: refresh the catalog and ask again.
     `changes_catalog`: it may change the structure that all sessions see; `changes_own`: only temporary relations of the
-    session's own. `makes`: the names that relations get by it. `rewrite`: what to splice into the text before it is sent on.
+    session's own. `makes`: the names that relations get by it.
+    `rewrite`: what to splice into the text before it is sent on.
     `copy`: what masks the rows of a COPY ... TO STDOUT, where `masks` do.
     `sensitive`: how many output columns derive from a column under any label or mask.
     `writes`: it reaches some table in another way than by reading it.
