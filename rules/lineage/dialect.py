@@ -32,7 +32,7 @@ class Dialect(Protocol):
     def definition(self, catalog: Catalog, view: Relation) -> tuple[tree.Query, tuple[str, ...]]:
         """A view's query, and where its unqualified names are looked up. Raises Refused when it is not read."""
 
-    def candidates(self, catalog: Catalog, name: tuple[str, ...]) -> frozenset[FunctionUse]:
+    def candidates(self, catalog: Catalog, name: tuple[str, ...], path: tuple[str, ...]) -> frozenset[FunctionUse]:
         """All functions that a call of the name may run."""
 
     def number(self, catalog: Catalog, column: Column) -> Number | None:

@@ -7,6 +7,7 @@ from rules.facts import FunctionRisk, FunctionUse
 from rules.lineage.dialect import dialect_of
 from rules.lineage.reader import Reader
 from rules.lineage.values import Refused
+from rules.naming import POSTGRES
 from rules.postgres.functions import extension_risk, result_columns, risk_of
 
 BUILT_IN = "pg_catalog"
@@ -14,11 +15,11 @@ BUILT_IN = "pg_catalog"
 
 def used(reader: Reader, name: tuple[str, ...], at: int = -1) -> None:
     """Notes every function that a call of this name can reach, and where a name stands that means none."""
-    key = ("function", name)
+    key = ("function", name, reader.path if reader.catalog.dialect != POSTGRES else ())
     memory = reader.catalog.derived
     found = memory.get(key)
     if not isinstance(found, frozenset):
-        found = candidates(reader.catalog, name)
+        found = candidates(reader.catalog, name, reader.path)
         if all(f.risk is not FunctionRisk.UNKNOWN for f in found):  # made-up names must not fill the memory
             memory[key] = found
         elif reader.at < 0:
@@ -26,9 +27,9 @@ def used(reader: Reader, name: tuple[str, ...], at: int = -1) -> None:
     reader.functions |= found
 
 
-def candidates(catalog: Catalog, name: tuple[str, ...]) -> frozenset[FunctionUse]:
-    """All meanings of the name."""
-    return dialect_of(catalog).candidates(catalog, name)
+def candidates(catalog: Catalog, name: tuple[str, ...], path: tuple[str, ...] = ()) -> frozenset[FunctionUse]:
+    """All meanings of the name; `path`: as `Reader.path`."""
+    return dialect_of(catalog).candidates(catalog, name, path)
 
 
 def postgres_candidates(catalog: Catalog, name: tuple[str, ...]) -> frozenset[FunctionUse]:

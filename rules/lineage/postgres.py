@@ -46,7 +46,7 @@ class PostgresDialect:
     def definition(self, catalog: Catalog, view: Relation) -> tuple[Query, tuple[str, ...]]:
         return query_of(view.definition or ""), view.path or DEFINITION_PATH
 
-    def candidates(self, catalog: Catalog, name: tuple[str, ...]) -> frozenset[FunctionUse]:
+    def candidates(self, catalog: Catalog, name: tuple[str, ...], path: tuple[str, ...]) -> frozenset[FunctionUse]:
         return functions.postgres_candidates(catalog, name)
 
     def number(self, catalog: Catalog, column: Column) -> numbers.Number | None:

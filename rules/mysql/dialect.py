@@ -58,8 +58,8 @@ class MySQLDialect:
             raise Refused("view", "its definition is not a query")
         return body, view.path or (view.schema,)
 
-    def candidates(self, catalog: Catalog, name: tuple[str, ...]) -> frozenset[FunctionUse]:
-        return candidates(catalog, name)
+    def candidates(self, catalog: Catalog, name: tuple[str, ...], path: tuple[str, ...]) -> frozenset[FunctionUse]:
+        return candidates(catalog, name, path)
 
     def number(self, catalog: Catalog, column: Column) -> numbers.Number | None:
         return number_of(column.type, column.modifier)

@@ -44,13 +44,13 @@ def risk_of(name: str) -> FunctionRisk | None:
     return _RISKS.get(name) or (FunctionRisk.ADMIN if name.startswith(_FAMILIES) else None)
 
 
-def candidates(catalog: Catalog, name: tuple[str, ...]) -> frozenset[FunctionUse]:
-    """All that a call of the name may run."""
+def candidates(catalog: Catalog, name: tuple[str, ...], path: tuple[str, ...] = ()) -> frozenset[FunctionUse]:
+    """All that a call of the name may run. `path`: the default database; without it a bare name may mean any."""
     bare = name[-1].lower()
     if len(name) > 1:
         found = {_use(f) for f in _stored(catalog, bare) if f.schema == name[-2]}
         return frozenset(found or {FunctionUse(name[-2], bare, FunctionRisk.UNKNOWN)})
-    found = {_use(f) for f in _stored(catalog, bare)}
+    found = {_use(f) for f in _stored(catalog, bare) if not path or f.schema in path}
     risk = risk_of(bare)
     if risk is not None:
         found.add(FunctionUse(BUILT_IN, bare, risk))

@@ -29,6 +29,14 @@ class Level(Scope):
         self.busy: set[str] = set()
         self.known: dict[str, Item | None] = {}
 
+    def listing(self) -> Level:
+        """The level as the select list itself sees it: without its own aliases."""
+        if not self.late:
+            return self
+        seen = Level(self, self.outputs, late=False)
+        seen.busy, seen.known = self.busy, self.known
+        return seen
+
 
 def leveled(scope: Scope, q: Select, late: bool) -> Scope:
     """The scope with what its select list names, where it names anything."""
@@ -76,7 +84,7 @@ def _value(reader: Reader, name: str, named: list[Expression], level: Level) -> 
         raise Refused("alias", f'the alias "{name}" refers to itself', "write the expression itself")
     level.busy.add(name)
     try:
-        return reduce(paired, values(reader, named, level))
+        return reduce(paired, values(reader, named, level.listing()))
     finally:
         level.busy.discard(name)
 

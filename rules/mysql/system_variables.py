@@ -20,7 +20,7 @@ _OPEN: Final = frozenset(
     date_format default_collation_for_utf8mb4 default_storage_engine default_tmp_storage_engine default_week_format
     div_precision_increment eq_range_index_dive_limit event_scheduler explicit_defaults_for_timestamp foreign_key_checks
     ft_max_word_len ft_min_word_len group_concat_max_len gtid_mode have_innodb have_openssl have_profiling have_ssl
-    have_partitioning hostname innodb_default_row_format innodb_file_per_table innodb_lock_wait_timeout
+    have_partitioning hostname init_connect innodb_default_row_format innodb_file_per_table innodb_lock_wait_timeout
     innodb_page_size innodb_read_only innodb_strict_mode innodb_version interactive_timeout join_buffer_size
     language lc_messages lc_time_names license local_infile lock_wait_timeout log_bin
     lower_case_file_system lower_case_table_names max_allowed_packet max_connections max_execution_time

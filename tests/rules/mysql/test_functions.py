@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rules.facts import FunctionRisk
@@ -46,3 +48,11 @@ def test_what_is_total_is_pure() -> None:
 )
 def test_system_variables(name: str, is_it: bool) -> None:
     assert is_open(name) is is_it
+
+
+def test_a_bare_name_means_the_default_databases_function() -> None:
+    elsewhere = replace(CATALOG.functions[0], schema="other")
+    catalog = replace(CATALOG, functions=(*CATALOG.functions, elsewhere))
+    name = (CATALOG.functions[0].name,)
+    assert {f.schema for f in candidates(catalog, name, ("shop",))} == {"shop"}
+    assert {f.schema for f in candidates(catalog, name)} == {"shop", "other"}
