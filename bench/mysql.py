@@ -90,7 +90,7 @@ def drain(variant: Variant, text: str, rows: int, binary: bool = False) -> Drain
 def _prepared(client: Any, text: str) -> bytes:
     """The command that executes the statement."""
     client._execute_command(COM_STMT_PREPARE, text.encode())
-    answer = client._read_packet().get_all_data()
+    answer: bytes = client._read_packet().get_all_data()
     if int.from_bytes(answer[5:7], "little"):  # definitions of columns, and an EOF
         while not client._read_packet().is_eof_packet():
             pass

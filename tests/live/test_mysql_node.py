@@ -59,7 +59,7 @@ def script(request: pytest.FixtureRequest) -> Path:
     if node is None or npm is None:
         pytest.skip("node and npm are not installed")
     manifest = (SOURCE / "package.json").read_bytes()
-    home = Path(request.config.cache.mkdir(f"node-{hashlib.sha256(manifest).hexdigest()[:12]}"))  # type: ignore[union-attr]
+    home = Path(request.config.cache.mkdir(f"node-{hashlib.sha256(manifest).hexdigest()[:12]}"))
     if not (home / "node_modules" / "mysql2").is_dir():
         (home / "package.json").write_bytes(manifest)
         command = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"]
@@ -73,7 +73,7 @@ def script(request: pytest.FixtureRequest) -> Path:
 def results(script: Path, driver: str, port: int, user: str, password: str) -> dict[str, Any]:
     words = {"HOST": "127.0.0.1", "PORT": str(port), "DATABASE": DATABASE, "USER": user, "PASSWORD": password}
     environment = {**os.environ, "TZ": "UTC", **{f"MYSQL_{name}": word for name, word in words.items()}}
-    command = ["node", script, driver, *NAMES]
+    command = ["node", str(script), driver, *NAMES]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=90, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
