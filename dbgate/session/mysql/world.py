@@ -27,6 +27,7 @@ from protocols.mysql.replies import Err
 from protocols.mysql.wire import Reader
 from rules.catalog import Catalog, Column, Relation
 from rules.decision import Decision, Refusal
+from rules.naming import MYSQL_DATABASES
 
 #: The server's errors for a name that is no temporary table: not there, a view that is broken or that one may not see.
 #: Rights are not asked for temporary tables.
@@ -77,13 +78,9 @@ def named_by(state: State, decision: Decision) -> Iterator[str]:
     behind = None if decision.runs is None else state.names.named.get((decision.runs.name or "").lower())
     if behind is not None:
         yield from named_by(state, behind.decision)
-    yield from (name for name in decision.tables if not is_system(state, name))
+    yield from (name for name in decision.tables if name.split(".")[0].lower() not in MYSQL_DATABASES)
     for missing in decision.missing:
         yield ".".join(missing) if len(missing) > 1 else f"{state.database}.{missing[0]}"
-
-
-def is_system(state: State, name: str) -> bool:
-    return state.context.policy.view(state.login.role).is_system(name.split(".")[0])
 
 
 def is_plain(name: str) -> bool:
@@ -166,7 +163,7 @@ def _conclude(state: State, asked: AskedWorld) -> None:
         database, _, table = name.partition(".")
         number = FIRST_OWN_OID + len(asked.found)
         asked.found[name] = Relation(number, database, table, asked.kind, columns_of(asked.rows))
-    elif asked.rows and (made := asked.rows[0][1] or "").startswith(_TEMPORARY):
+    elif asked.rows and asked.width > 1 and (made := asked.rows[0][1] or "").startswith(_TEMPORARY):
         asked.temporary, asked.kind = True, "S" if made.endswith(_SEQUENCE) else "r"
         return
     asked.temporary = False

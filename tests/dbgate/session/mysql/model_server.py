@@ -2,6 +2,7 @@
 
 SELECT rows N [masked|secret] [as hidden]   N rows of one column       INSERT / UPDATE / SET / BEGIN   OK
 ... fail ...    error 1062 with a value in its words                    CALL   two results and an OK
+SHOW CREATE TABLE   fails: no table is there
 SIGNAL          fails as it is told                                     USE x / COM_INIT_DB   OK with the new database
 """
 
@@ -151,6 +152,8 @@ class ModelServer:
     def _statement(self, text: bytes, more: bool, binary: bool = False) -> tuple[list[bytes], bool]:
         if found := SIGNALLED.match(text):
             return [Err(int(found[2]), found[1].decode(), found[3]).encode()], True
+        if text.startswith(b"SHOW CREATE TABLE"):
+            return [Err(1146, "42S02", b"Table doesn't exist").encode()], True
         self.ran.append(text)
         verb = text.split()[0].upper()
         if b"fail" in text:
