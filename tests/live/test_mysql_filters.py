@@ -93,7 +93,8 @@ class Maker:
         left, right = self.table(), self.table()
         kind = self.random.choice(["JOIN", "LEFT JOIN", "RIGHT JOIN", "STRAIGHT_JOIN"])
         on = self.condition("b", right) if self.random.random() < 0.3 else "a.id = b.id"
-        return f"SELECT a.id, b.x, b.{TEXTS[right]} FROM {left} a {kind} {right} b ON {on} WHERE {self.condition('a', left)}"
+        where = self.condition("a", left)
+        return f"SELECT a.id, b.x, b.{TEXTS[right]} FROM {left} a {kind} {right} b ON {on} WHERE {where}"
 
     def grouped(self) -> str:
         t = self.table()
@@ -121,7 +122,7 @@ class Maker:
             f"UPDATE {t} SET x = 4 WHERE {TEXTS[t]} = {self.random.choice(['5', chr(39) + 'n4' + chr(39)])}",
             f"DELETE FROM {t} WHERE {where}",
             f"DELETE a FROM {t} a JOIN products p ON p.id = a.id WHERE p.x > {self.random.randint(1, 6)}",
-            f"UPDATE customers a JOIN orders o ON o.customer_id = a.id SET a.name = o.note, o.x = 3 WHERE a.id < 9",
+            "UPDATE customers a JOIN orders o ON o.customer_id = a.id SET a.name = o.note, o.x = 3 WHERE a.id < 9",
             f"UPDATE products p JOIN {t} a ON a.id = p.id SET p.name = a.{TEXTS[t]}",
             f"INSERT INTO products SELECT id + 100, {TEXTS[t]}, 1 FROM {t} WHERE {where}",
             "INSERT INTO customers (id, country) VALUES (101, 'US'), (102, 'US')",
