@@ -13,6 +13,7 @@ import pytest
 
 from dbgate.cli import main
 from dbgate.demo.script import CHAPTERS
+from dbgate.demo.script_mysql import CHAPTERS as MYSQL_CHAPTERS
 from dbgate.settings import parse_settings
 from dbgate.settings.load import _KEYS
 from rules.book import load
@@ -130,14 +131,19 @@ def test_the_settings_in_the_readme_are_sound_and_name_every_key() -> None:
 
 
 def test_the_readme_quotes_the_demo_as_it_is() -> None:
-    lines = (HOUSE / "dbgate/demo/rulebook.yaml").read_text("utf-8").splitlines()
-    quoted = re.findall(r'rule "([\w-]+)" \(rulebook\.yaml:(\d+)\)', README)
-    assert quoted
-    assert {name: lines[int(number) - 1].strip() for name, number in quoted} == {n: f"- id: {n}" for n, _ in quoted}
-    steps = [step for chapter in CHAPTERS for step in chapter.steps]
+    for file in ("rulebook", "rulebook_mysql"):
+        lines = (HOUSE / f"dbgate/demo/{file}.yaml").read_text("utf-8").splitlines()
+        quoted = re.findall(rf'rule "([\w-]+)" \({file}\.yaml:(\d+)\)', README)
+        assert quoted
+        assert {name: lines[int(number) - 1].strip() for name, number in quoted} == {n: f"- id: {n}" for n, _ in quoted}
+    first, second = (
+        [step for chapter in chapters for step in chapter.steps] for chapters in (CHAPTERS, MYSQL_CHAPTERS)
+    )
+    steps = [*first, *second]
     for number, title in re.findall(
         r"^ +(\d+)  (.+)  (?:allowed|masked|filtered|refused|limited)$", README, re.MULTILINE
     ):
         assert steps[int(number) - 1].title == title
     assert f"{len(steps)} statements" in README
-    assert f"{len(steps)} questions" in README
+    assert f"{len(first)} questions" in README
+    assert f"{len(second)} more questions" in README
