@@ -168,8 +168,9 @@ def test_a_reset_drops_them(gate: Gate) -> None:
 
 def test_questions_leave_no_trace_in_the_diagnostics(gate: Gate, masked: Any) -> None:
     with connect(gate, "limited") as own:
-        ask(own, "CREATE TEMPORARY TABLE tmp AS SELECT CAST('1x' AS SIGNED) AS a")
-        assert "1x" in ask(own, "SHOW WARNINGS")[0][2]
+        for _ in range(2):
+            ask(own, "CREATE TEMPORARY TABLE IF NOT EXISTS tmp (a INT)")
+        assert "exists" in ask(own, "SHOW WARNINGS")[0][2]
     ask(masked, "CREATE TEMPORARY TABLE tmp (a TINYINT)")
     with masked.cursor() as cursor:
         assert cursor.execute("INSERT INTO tmp VALUES (1), (2)") == 2
