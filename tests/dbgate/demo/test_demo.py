@@ -19,9 +19,9 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 COMMAND = [sys.executable, "-m", "dbgate", "demo"]
 
 
-def start(*options: str, temporary: Path) -> subprocess.Popen[str]:
-    """The demo with its temporary files in a folder of the test's own."""
-    environment = {**os.environ, "TMPDIR": str(temporary)}
+def start(*options: str, temporary: Path, **more: str) -> subprocess.Popen[str]:
+    """The demo with its temporary files in a folder of the test's own. `more`: further environment variables."""
+    environment = {**os.environ, "TMPDIR": str(temporary), **more}
     return subprocess.Popen(
         [*COMMAND, *options], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -52,8 +52,18 @@ def test_once_goes_as_scripted_and_leaves_nothing_behind(temporary: Path) -> Non
     printed, _ = demo.communicate(timeout=90)
     assert demo.returncode == 0, printed
     assert "all as scripted" in printed
+    assert ("PostgreSQL only" in printed) != ("the same masks, whatever the road" in printed)
     assert list(temporary.iterdir()) == []
     assert processes_that_mention(str(temporary)) == []
+
+
+def test_without_mysql_it_says_so_and_goes_on(temporary: Path) -> None:
+    demo = start("--once", temporary=temporary, DBGATE_DEMO_MYSQL="mysql://root@127.0.0.1:1")
+    printed, _ = demo.communicate(timeout=90)
+    assert demo.returncode == 0, printed
+    assert printed.count("PostgreSQL only: the server that DBGATE_DEMO_MYSQL names cannot be used") == 1
+    assert "44 statements" in printed
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_directory_keeps_the_files(temporary: Path) -> None:
@@ -62,7 +72,7 @@ def test_a_directory_keeps_the_files(temporary: Path) -> None:
     printed, _ = demo.communicate(timeout=90)
     assert demo.returncode == 0, printed
     assert {path.name for path in kept.iterdir()} >= {"dbgate.yaml", "rulebook.yaml", "dbgate-data"}
-    assert load_settings(kept / "dbgate.yaml").databases.keys() == {"shop"}
+    assert load_settings(kept / "dbgate.yaml").databases.keys() - {"shop_mysql"} == {"shop"}
     assert [path.name for path in temporary.iterdir()] == ["kept"]
 
 
