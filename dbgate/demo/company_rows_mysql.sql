@@ -34,4 +34,4 @@ INSERT INTO api_keys VALUES
     (2, 'shipping', 'shp_9f86d081884c7d659a'),
     (3, 'mail', 'key-3ax6xnjp29jd6fds4gc373sgvjxteol0');
 
-INSERT INTO hr.people SELECT n, concat('confidential review ', md5(concat('review', n))) FROM numbers WHERE n <= 30;
+INSERT INTO hr.people SELECT n, concat('confidential review ', left(sha2(concat('review', n), 256), 32)) FROM numbers WHERE n <= 30;
