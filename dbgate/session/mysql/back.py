@@ -13,7 +13,7 @@ from dbgate.session.mysql.endings import ending, noted_status, without_default
 from dbgate.session.mysql.metering import begin_cut, timed_out
 from dbgate.session.mysql.refusals import law
 from dbgate.session.mysql.registry import Cursor
-from dbgate.session.mysql.results import open_stream, pass_definitions, pass_rows, plain_eof
+from dbgate.session.mysql.results import give_owed, open_stream, pass_definitions, pass_rows, plain_eof
 from dbgate.session.mysql.sending import query_payload, refusal_packet
 from dbgate.session.mysql.state import (
     AskedDatabase,
@@ -155,6 +155,8 @@ def on_err(state: State, exchange: Exchange, splice: Splice, piece: Piece, seque
         raise FatalError(*INTERNAL, "dbgate: after the reset the session could not be set up again")
     sqlstate = told.sqlstate
     shown = error_for_client(state, exchange, told)
+    if exchange.owes_eof and exchange.cut is None:
+        give_owed(state, exchange, splice, piece, sequence)
     if exchange.cut is not None:
         splice.replace(piece.start, piece.end)
     elif shown is not told:

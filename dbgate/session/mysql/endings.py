@@ -8,7 +8,7 @@ from typing import Final
 
 from dbgate.session.mysql.effects import server_name
 from dbgate.session.mysql.login import CHARSETS, lexical_modes
-from dbgate.session.mysql.state import Exchange, FatalError, State
+from dbgate.session.mysql.state import NO_STATUS, Exchange, FatalError, State
 from protocols.mysql.capabilities import Capability, StatusFlag
 from protocols.mysql.charsets import BY_NAME, UTF8MB4
 from protocols.mysql.replies import EOF_HEADER, ColumnDefinition, Eof, Ok
@@ -86,8 +86,10 @@ def ending(state: State, exchange: Exchange, value: Ok | Eof) -> bytes | None:
         return shown.encode(client)
     if Capability.DEPRECATE_EOF not in client:
         return Eof(shown.status, shown.warnings).encode(client)
-    whole = shown if isinstance(shown, Ok) else Ok(0, 0, shown.status, shown.warnings, header=EOF_HEADER)
-    return whole.encode(client)
+    if isinstance(shown, Ok):
+        return shown.encode(client)
+    promised = NO_STATUS if exchange.stream is None else exchange.stream.promised
+    return Ok(0, 0, shown.status | promised, shown.warnings, header=EOF_HEADER).encode(client)
 
 
 def _translated(value: Ok | Eof, differ: Capability) -> bool:

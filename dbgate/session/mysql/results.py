@@ -20,6 +20,7 @@ from rules.decision import Decision, Refusal
 
 MOST_PLANS: Final = 512  # plans kept by one session
 LASTING: Final = StatusFlag.AUTOCOMMIT | StatusFlag.IN_TRANS | StatusFlag.IN_TRANS_READONLY
+OF_OUT_PARAMETERS: Final = StatusFlag.PS_OUT_PARAMS | StatusFlag.MORE_RESULTS_EXISTS
 HEAD_CHANGES: Final = Capability.DEPRECATE_EOF | Capability.MARIADB_EXTENDED_METADATA
 
 
@@ -38,7 +39,8 @@ def open_stream(
     tally = asked.cursor.tally if isinstance(asked, AskedFetch) else None
     meter = state.meter(run, decision, len(definitions), tally)
     exchange.stream = Stream(plan, run, definitions, meter)
-    exchange.reader.whole_rows = plan.rewriter is not None or meter is not None or bool(exchange.shift)
+    shifts = exchange.shift or (state.login.client ^ state.login.upstream) & Capability.DEPRECATE_EOF
+    exchange.reader.whole_rows = plan.rewriter is not None or meter is not None or bool(shifts)
 
 
 def plan_for(
@@ -87,8 +89,15 @@ def pass_definitions(
     elif columns.eof is not None and StatusFlag.CURSOR_EXISTS in columns.eof.status:
         payloads.append(Ok(0, 0, columns.eof.status, columns.eof.warnings, header=EOF_HEADER).encode(client))
     elif columns.eof is not None:
+        _keep_promise(exchange, columns.eof)
         exchange.shift = exchange.shift - 1 & 0xFF
     splice.replace(piece.start, piece.end, encode_all(payloads, first)[0])
+
+
+def _keep_promise(exchange: Exchange, eof: Eof) -> None:
+    """MySQL says only here that a row is of OUT parameters, and that another reply follows it."""
+    if exchange.stream is not None and StatusFlag.PS_OUT_PARAMS in eof.status:
+        exchange.stream.promised = eof.status & OF_OUT_PARAMETERS
 
 
 def note_head(state: State, exchange: Exchange, stream: Stream, head: bytes, binary: bool) -> None:
@@ -105,7 +114,7 @@ def pass_rows(
     stream = exchange.stream
     assert stream is not None
     if exchange.owes_eof:
-        _give_owed(state, exchange, splice, piece, sequence)
+        give_owed(state, exchange, splice, piece, sequence)
     if stream.plan.rewriter is not None:
         return _masked(exchange, stream, splice, piece, sequence)
     return _plain(exchange, stream, splice, piece, sequence)
@@ -116,7 +125,8 @@ def plain_eof(state: State) -> Eof:
     return Eof(state.status & LASTING)
 
 
-def _give_owed(state: State, exchange: Exchange, splice: Splice, piece: Piece, sequence: int) -> None:
+def give_owed(state: State, exchange: Exchange, splice: Splice, piece: Piece, sequence: int) -> None:
+    """The EOF behind the definitions, before the first row or an error in its place."""
     exchange.owes_eof = False
     splice.insert(piece.start, encode(plain_eof(state).encode(state.login.client), sequence + exchange.shift))
     exchange.shift = exchange.shift + 1 & 0xFF

@@ -29,6 +29,7 @@ from rules.policy import Policy, PolicyContext
 MakeContext = Callable[[Policy, tuple[str, ...]], PolicyContext]
 
 NOTHING: Final = ()
+NO_STATUS: Final = StatusFlag(0)
 #: What the sides may have agreed on differently, so that packets of a reply change on their way.
 TRANSLATED: Final = Capability.DEPRECATE_EOF | Capability.SESSION_TRACK | Capability.MARIADB_EXTENDED_METADATA
 
@@ -176,12 +177,14 @@ Asked: TypeAlias = (
 
 @dataclass(slots=True)
 class Stream:
-    """The result whose rows are coming in. `meter` counts them against the role's limits."""
+    """The result whose rows are coming in. `meter` counts them against the role's limits. `promised`: what the server
+    says of it in the EOF behind its definitions only, and a client without that EOF must read at the rows' end."""
 
     plan: RowPlan
     run: Run
     definitions: tuple[ColumnDefinition, ...]
     meter: Meter | None = None
+    promised: StatusFlag = NO_STATUS
 
 
 @dataclass(slots=True)
