@@ -135,10 +135,20 @@ def snapshot(server: MysqlServer, world: str) -> str:
             " UNION ALL SELECT trigger_schema, trigger_name, '' FROM information_schema.triggers"
             " WHERE trigger_schema IN (%s, %s) ORDER BY 1, 2",
             "SELECT schema_name FROM information_schema.schemata WHERE %s < %s ORDER BY 1",
+            "SELECT table_schema, table_name, index_name, column_name, sub_part FROM information_schema.statistics"
+            " WHERE table_schema IN (%s, %s) ORDER BY 1, 2, 3, seq_in_index",
+            "SELECT table_schema, constraint_name, constraint_type FROM information_schema.table_constraints"
+            " WHERE table_schema IN (%s, %s) ORDER BY 1, table_name, 2",
+            "SELECT table_schema, table_name, view_definition FROM information_schema.views"
+            " WHERE table_schema IN (%s, %s) ORDER BY 1, 2",
         ):
             cursor.execute(text, place * (text.count("%s") // 2))
             found += cursor.fetchall()
-        bases = sorted({row[1] for row in found[:-1] if row[0] == place[0] and len(row) == 6})
-        cursor.execute("CHECKSUM TABLE " + ", ".join(f"`{name}`" for name in bases))
-        found += cursor.fetchall()
+        cursor.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = %s"
+            " AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY 1", place[:1],
+        )  # fmt: skip
+        for (table,) in cursor.fetchall():
+            cursor.execute(f"SELECT * FROM `{table}`")
+            found.append((table, sorted(map(repr, cursor.fetchall()))))
     return json.dumps(found, default=str)
