@@ -11,6 +11,8 @@ import pytest
 
 from tests.live import worlds
 from tests.live.gate import CLIENT_PASSWORD, Gate, Upstream
+from tests.live.mysql_bed import Bed, prepared_bed
+from tests.live.mysql_servers import Brand
 from tests.live.needed import needed_server
 from tests.live.places import Place
 from tests.live.servers import PASSWORD, Postgres
@@ -82,6 +84,15 @@ def no_traceback(request: pytest.FixtureRequest) -> Iterator[None]:
         gate = request.getfixturevalue("gate")
         if isinstance(gate, Gate):
             gate.check()
+    if "bed" in request.fixturenames:
+        request.getfixturevalue("bed").gate.check()
+
+
+@pytest.fixture(scope="session", params=list(Brand), ids=lambda brand: brand.value)
+def bed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+    """One for all modules about MySQL's wire: two starts of servers are most of what they cost."""
+    with prepared_bed(request.param, tmp_path_factory.mktemp("bed")) as made:
+        yield made
 
 
 @pytest.fixture(params=["direct", "gate"])

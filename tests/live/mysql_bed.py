@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from tests.live import mysql_raw
 from tests.live.gate import CLIENT_PASSWORD, Gate, Upstream
@@ -50,7 +51,9 @@ class Bed:
     gate: Gate
     directory: Path
 
-    def login(self, database: str = "masked", capabilities: int = mysql_raw.OLD, timeout: float = 15.0) -> Any:
+    def login(
+        self, database: str = "masked", capabilities: int = mysql_raw.OLD, timeout: float = 15.0
+    ) -> AbstractContextManager[mysql_raw.Raw]:
         return contextlib.closing(self.raw(capabilities, timeout).login("agent", CLIENT_PASSWORD, database))
 
     def raw(self, capabilities: int = mysql_raw.OLD, timeout: float = 15.0) -> mysql_raw.Raw:

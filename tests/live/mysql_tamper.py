@@ -37,6 +37,8 @@ class Tampering:
             while True:
                 near, _ = self.listener.accept()
                 far = socket.create_connection(self.target)
+                for one in (near, far):
+                    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._sockets += [near, far]
                 for pump in (self._up, self._down):
                     threading.Thread(target=pump, args=(near, far), daemon=True).start()
