@@ -51,6 +51,8 @@ SQLSTATES: Final = {
     "syntax": "42601",
     "column": "42703",
     "from-entry": "42P01",
+    "delete-table": "42P01",
+    "database": "3D000",
     "ambiguous": "42702",
     "length": "54000",
     "too-long": "54000",
@@ -162,7 +164,7 @@ def problem_refusal(problem: Unparsable) -> Refusal:
     rule = f"dbgate:{problem.code}"
     detail = f"{rule}: {problem.reason}" + (LOOKED if problem.said else "")
     sqlstate = SQLSTATES.get(problem.code, "42501")
-    return Refusal(rule, problem.said or REFUSED, detail, hint, sqlstate, problem.at + 1)
+    return Refusal(rule, problem.said or REFUSED, detail, hint, sqlstate, problem.at + 1, problem.about)
 
 
 def in_characters(refusal: Refusal, text: str) -> Refusal:
@@ -200,10 +202,12 @@ def _unknown_relation(facts: Facts, view: RoleView) -> Refusal | None:
     if not facts.missing or _server_judges(facts, view):
         return None
     names = ", ".join(f'"{".".join(name)}"' for name in facts.missing)
-    said = f'relation "{".".join(facts.missing[0])}" does not exist'
+    name = ".".join(facts.missing[0])
+    said = f'relation "{name}" does not exist'
     detail = f"{UNKNOWN_RELATION}: {names} is not known to the gate{LOOKED}"
-    hint = did_you_mean(facts.missing[0][-1], readable_tables(view)) or "check the name, or qualify it with its schema"
-    return Refusal(UNKNOWN_RELATION, said, detail, hint, "42P01", facts.at + 1)
+    near = did_you_mean(facts.missing[0][-1], readable_tables(view))
+    hint = near or f"check the name, or qualify it with its {view.namespace}"
+    return Refusal(UNKNOWN_RELATION, said, detail, hint, "42P01", facts.at + 1, name)
 
 
 def _server_judges(facts: Facts, view: RoleView) -> bool:

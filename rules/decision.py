@@ -45,7 +45,8 @@ class Refusal:
     """The three parts of a refusal that teaches (PostgreSQL: Message, Detail, Hint).
 
     `rule` is a rule id, or `dbgate:<word>` for the gate's own laws (dbgate:default, dbgate:syntax ...).
-    `position`: where in the text, in characters from 1 as in ErrorResponse's field P; 0 when not known."""
+    `position`: where in the text, in characters from 1 as in ErrorResponse's field P; 0 when not known.
+    `about`: the name that the server does not know either; a session of another protocol words it its own way."""
 
     rule: str
     message: str
@@ -53,6 +54,7 @@ class Refusal:
     hint: str
     sqlstate: str = "42501"
     position: int = 0
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,8 @@ class Unparsable:
     `mend` says what to write instead; `code` is a stable word for audit (syntax, unknown-node, ...).
 
     `at`: byte offset in the text, -1 when not known. `said`: the words in which the server would refuse it as well.
-    `missing`: a name that the catalog may only not know yet."""
+    `missing`: a name that the catalog may only not know yet. `about`: the name as it is written that the server would
+    not take, for the words of another server than PostgreSQL."""
 
     code: str
     reason: str
@@ -72,3 +73,4 @@ class Unparsable:
     at: int = -1
     said: str = ""
     missing: Name = ()
+    about: str = ""

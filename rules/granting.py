@@ -187,18 +187,19 @@ def _allowed_tables(word: str, view: RoleView) -> str:
     patterns: set[str] = set()
     for _, allow in view.allows:
         if word in allow.statements:
-            patterns.update(["*"] if allow.tables is None else [_spelled(p) for p in allow.tables])
+            patterns.update(["*"] if allow.tables is None else [_spelled(p, view) for p in allow.tables])
     return _few(sorted(patterns))
 
 
-def _spelled(pattern: NamePattern) -> str:
-    return pattern.text if "." in pattern.text or pattern.schema is None else f"public.{pattern.text}"
+def _spelled(pattern: NamePattern, view: RoleView) -> str:
+    schema = "" if pattern.schema is None else view.catalog.default_schema
+    return pattern.text if "." in pattern.text or not schema else f"{schema}.{pattern.text}"
 
 
 def _ungranted_function(facts: Facts, view: RoleView) -> Refusal | None:
     for function in sorted(facts.functions, key=lambda f: (f.schema, f.name)):
         if function_grant(function, view) is None:
-            return _function_refusal(function, view, facts.at)
+            return _function_refusal(function, view, facts)
     return None
 
 
@@ -215,12 +216,15 @@ _RISKS: Final[dict[FunctionRisk, str]] = {
 }
 
 
-def _function_refusal(function: FunctionUse, view: RoleView, at: int) -> Refusal:
+def _function_refusal(function: FunctionUse, view: RoleView, facts: Facts) -> Refusal:
     name = function.name if "." in function.name or not function.schema else f"{function.schema}.{function.name}"
     detail = f'no rule allows the function {name} for role "{view.role}": {_RISKS[function.risk]}'
     if function.risk is FunctionRisk.UNKNOWN:
-        hint = did_you_mean(name, view.catalog.functions_by_name) or "check the name, or qualify it with its schema"
-        return Refusal(FUNCTION, f"function {name}(...) does not exist", detail, hint, "42883", at + 1)
+        near = did_you_mean(name, view.catalog.functions_by_name)
+        hint = near or f"check the name, or qualify it with its {view.namespace}"
+        noun = "procedure" if facts.kind == "call" else "function"
+        said, about = f"{noun} {name}(...) does not exist", f"{noun.upper()} {name}"
+        return Refusal(FUNCTION, said, detail, hint, "42883", facts.at + 1, about)
     return Refusal(FUNCTION, REFUSED, detail, _function_mend(function, name, view))
 
 

@@ -16,6 +16,11 @@ def is_mysql_database(schema: str) -> bool:
     return schema.lower() in MYSQL_DATABASES
 
 
+def namespace_word(dialect: str) -> str:
+    """What the server's users call that which qualifies a table's name."""
+    return "schema" if dialect == POSTGRES else "database"
+
+
 def system_test(dialect: str) -> System:
     """The test whether a schema is the system's."""
     return POSTGRES_SYSTEM if dialect == POSTGRES else is_mysql_database

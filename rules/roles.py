@@ -13,7 +13,7 @@ from rules.family import descendants, with_parents
 from rules.limits import strictest
 from rules.localizing import localized
 from rules.matching import NamePattern
-from rules.naming import system_test
+from rules.naming import namespace_word, system_test
 from rules.sensitive import Sensitive
 from rules.taxonomy import KINDS
 
@@ -35,7 +35,7 @@ class RoleView:
     A rule on a table or column holds for its inheritance children and partitions as well: `ancestry` gives the
     names by which deny and mask rules may mean it. A generated column is hidden as any expression of the columns that
     it is computed from would be. `unrestricted`: no enforced deny, mask or filter rule applies.
-    `is_system(schema)`: whether a schema is the database system's own.
+    `is_system(schema)`: whether a schema is the database system's own. `namespace`: the server's word for one.
     `limits`: what the role may use up, None for no end; `observed_limits`: the same of the rules in mode observe.
     `may_do_everything`: beyond that, every kind of statement is allowed on all tables, so that there is nothing to
     get round."""
@@ -46,6 +46,7 @@ class RoleView:
         self.role = role
         self.catalog = catalog
         self.is_system = system_test(catalog.dialect)
+        self.namespace = namespace_word(catalog.dialect)
         self.rules = tuple(rule for rule in rulebook.rules if rule.applies_to(role))
         self.observed = tuple(rule for rule in self.rules if rule.observe)
         enforced = [rule for rule in self.rules if not rule.observe]

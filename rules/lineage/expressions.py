@@ -71,11 +71,13 @@ def unknown_column(e: Column, scope: Scope | None = None) -> Refused:
     if len(e.path) > 1 and scope is not None and entry_of(scope, e.path[:-1]) is None:
         said = f'missing FROM-clause entry for table "{e.path[-2]}"'
         near = did_you_mean(e.path[-2], (n.name or "" for level in scope.levels() for n in level.entries))
-        return Refused("from-entry", said, near or "check the table's name or alias", e.at, said=said, missing=e.path)
+        mend = near or "check the table's name or alias"
+        return Refused("from-entry", said, mend, e.at, said=said, missing=e.path, about=name)
     reason = f'column "{name}" is not in any table of this query'
     near = did_you_mean(e.path[-1], _names_in(scope, e.path[:-1])) if scope is not None else ""
     said = f"column {'.'.join(e.path[-2:])} does not exist" if len(e.path) > 1 else f'column "{name}" does not exist'
-    return Refused("column", reason, near or "check the name and its table", e.at, said=said, missing=e.path)
+    mend = near or "check the name and its table"
+    return Refused("column", reason, mend, e.at, said=said, missing=e.path, about=name)
 
 
 def _names_in(scope: Scope, qualifier: tuple[str, ...]) -> Iterator[str]:

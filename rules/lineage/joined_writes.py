@@ -58,7 +58,7 @@ def _deleted(scope: Scope, target: Relation, reader: Reader) -> Stored:
     entry = reader.dialect.entry(Scope(scope.entries, None, scope.common), target.name)
     if entry is None:
         name = ".".join(target.name)
-        raise Refused("from-entry", f'"{name}" is none of the tables of this DELETE', "name one, or its alias",
+        raise Refused("delete-table", f'"{name}" is none of the tables of this DELETE', "name one, or its alias",
                       target.start, said=f"Unknown table '{name}' in MULTI DELETE")  # fmt: skip
     return _stored(entry, target.start)
 

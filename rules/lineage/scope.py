@@ -94,6 +94,7 @@ def ambiguous(name: str) -> Refused:
         f'the name "{name}" is ambiguous',
         "qualify it with its table's name or alias",
         said=f'column reference "{name}" is ambiguous',
+        about=name,
     )
 
 

@@ -204,7 +204,7 @@ def _common_names(left: Entry, right: Entry) -> tuple[str, ...]:
 def _merged(reader: Reader, left: Entry, right: Entry, name: str) -> Item:
     a, b = left.by_name.get(name), right.by_name.get(name)
     if a is None or b is None:
-        raise Refused("column", f'USING column "{name}" is not exactly once on both sides of the join')
+        raise Refused("column", f'USING column "{name}" is not exactly once on both sides of the join', about=name)
     merged(reader, a, b)
     return paired(a, b)
 

@@ -66,6 +66,7 @@ def no_such_column(relation: Stored, name: str) -> Refused:
         near or "check the column's name",
         said=f'column "{name}" of relation "{relation.name}" does not exist',
         missing=(*relation.qualified, name),
+        about=name,
     )
 
 

@@ -18,16 +18,19 @@ class Refused(Exception):  # noqa: N818 - it carries a refusal, it is no program
     """Raised inside the resolver where a name or construct is not certain; `facts` turns it into a value."""
 
     def __init__(
-        self, code: str, reason: str, mend: str = "", at: int = -1, *, said: str = "", missing: Name = ()
-    ) -> None:
+        self, code: str, reason: str, mend: str = "", at: int = -1, *, said: str = "", missing: Name = (),
+        about: str = "",
+    ) -> None:  # fmt: skip
         super().__init__(reason)
-        self.problem = Unparsable(code, reason, mend, at, said, missing)
+        self.problem = Unparsable(code, reason, mend, at, said, missing, about)
 
     def placed(self, at: int) -> Refused:
         """The same with its place in the text, unless it has one."""
         found = self.problem
         at = found.at if found.at >= 0 else at
-        return Refused(found.code, found.reason, found.mend, at, said=found.said, missing=found.missing)
+        return Refused(
+            found.code, found.reason, found.mend, at, said=found.said, missing=found.missing, about=found.about
+        )
 
 
 class MissingRelation(Exception):  # noqa: N818

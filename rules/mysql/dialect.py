@@ -34,7 +34,9 @@ class MySQLDialect:
         if len(name) == 1:
             if not reader.path:
                 raise Refused(
-                    "database", "no database is selected", "write database.table, or USE a database first",
+                    "database", "no database is selected",
+                    "name a database in the DSN, USE one, or write database.table; whoever runs the gate may also give "
+                    "the database a `listen` of its own",
                     said="No database selected",
                 )  # fmt: skip
             name = (reader.path[0], name[0])

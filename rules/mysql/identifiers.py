@@ -16,6 +16,9 @@ def check_written(name: str, grammar: Grammar, at: int) -> None:
     if name.startswith("$") and (grammar.mysql or "$" in name[1:2]):
         raise Refused("name", f"the name {name} starts with a dollar sign", _QUOTE_IT, at)
     if not name.isascii():
+        if any("\ud800" <= character <= "\udfff" for character in name):
+            mend = "SET NAMES utf8mb4, and send valid UTF-8; other bytes may stand in strings"
+            raise Refused("encoding", "it is not valid UTF-8 outside its strings", mend, at)
         for character in name:
             if not character.isascii() and not character.isalpha():
                 raise Refused("name", "an unquoted name has a character that is no letter", _QUOTE_IT, at)

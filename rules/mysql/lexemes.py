@@ -118,7 +118,8 @@ def one_for_each_byte(text: str) -> str:
     try:
         return text.encode("utf-8", "surrogateescape").decode("latin-1")
     except UnicodeEncodeError as bad:
-        raise Refused("encoding", "it is not valid Unicode text", "send valid UTF-8", bad.start) from bad
+        mend = "SET NAMES utf8mb4, and send valid UTF-8"
+        raise Refused("encoding", "it is not valid Unicode text", mend, bad.start) from bad
 
 
 def decoded(raw: str) -> str:
@@ -183,7 +184,7 @@ def _check_bytes(found: Lexemes) -> None:
     try:
         "'".join(rest).encode("latin-1").decode()
     except UnicodeDecodeError as bad:
-        mend = "send valid UTF-8; other bytes may stand in strings"
+        mend = "SET NAMES utf8mb4, and send valid UTF-8; other bytes may stand in strings"
         raise Refused("encoding", "it is not valid UTF-8 outside its strings", mend) from bad
 
 

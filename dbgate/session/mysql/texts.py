@@ -15,12 +15,12 @@ from protocols.mysql.replies import Err
 from rules.decision import ROW_CHECK_FAILED, Refusal
 
 DENIED: Final = (1142, "42000")  # ER_TABLEACCESS_DENIED_ERROR
+SYNTAX: Final = (1064, "42000")  # ER_PARSE_ERROR
 #: The refusals' SQLSTATEs, which are PostgreSQL's -> what a MySQL client knows.
 CODES: Final = {
     "42501": DENIED,
-    "42601": (1064, "42000"),  # ER_PARSE_ERROR
-    "42P01": (1146, "42S02"),  # ER_NO_SUCH_TABLE
-    "42703": (1054, "42S22"),  # ER_BAD_FIELD_ERROR
+    "42601": SYNTAX,
+    "42883": (1305, "42000"),  # ER_SP_DOES_NOT_EXIST
     "0A000": (1235, "42000"),  # ER_NOT_SUPPORTED_YET
     "22021": (1300, "HY000"),  # ER_INVALID_CHARACTER_STRING
     "26000": (1243, "HY000"),  # ER_UNKNOWN_STMT_HANDLER
@@ -29,6 +29,34 @@ CODES: Final = {
     "57014": (1317, "70100"),
     "55000": (1105, "HY000"),  # ER_UNKNOWN_ERROR
     "58030": (1105, "HY000"),
+}
+#: What the server would refuse as well: the law -> the server's own code for it.
+OF_LAWS: Final = {
+    "dbgate:unknown-relation": (1146, "42S02"),
+    "dbgate:column": (1054, "42S22"),  # ER_BAD_FIELD_ERROR
+    "dbgate:from-entry": (1054, "42S22"),
+    "dbgate:delete-table": (1109, "42S02"),  # ER_UNKNOWN_TABLE
+    "dbgate:ambiguous": (1052, "23000"),  # ER_NON_UNIQ_ERROR
+    "dbgate:alias": (1247, "42S22"),  # ER_ILLEGAL_REFERENCE
+    "dbgate:insert": (1136, "21S01"),  # ER_WRONG_VALUE_COUNT_ON_ROW
+    "dbgate:values": (1136, "21S01"),
+    "dbgate:set-operation": (1222, "21000"),  # ER_WRONG_NUMBER_OF_COLUMNS_IN_SELECT
+    "dbgate:database": (1046, "3D000"),  # ER_NO_DB_ERROR
+    **dict.fromkeys(
+        (
+            *("dbgate:syntax", "dbgate:unknown-node", "dbgate:comment", "dbgate:name", "dbgate:function-name"),
+            *("dbgate:nul", "dbgate:parser-disagreement", "dbgate:too-complex"),
+        ),
+        SYNTAX,
+    ),
+}
+#: The same about a name, in the server's own words.
+NAMED: Final = {
+    "dbgate:unknown-relation": "Table '{}' doesn't exist",
+    "dbgate:column": "Unknown column '{}'",
+    "dbgate:from-entry": "Unknown column '{}'",
+    "dbgate:ambiguous": "Column '{}' is ambiguous",
+    "dbgate:function": "{} does not exist",
 }
 UNKNOWN_COMMAND: Final = Err(1047, "08S01", b"Unknown command")
 UNKNOWN_THREAD: Final = 1094  # ER_NO_SUCH_THREAD
@@ -85,17 +113,27 @@ LONGEST_SIGNAL: Final = 128
 UNQUOTED: Final = re.compile(r"[^A-Za-z0-9:_. -]")
 
 
+def code_of(refusal: Refusal) -> tuple[int, str]:
+    """(errno, SQLSTATE): the server's own where it would refuse the statement as well."""
+    return OF_LAWS.get(refusal.rule) or CODES.get(refusal.sqlstate, DENIED)
+
+
+def message_of(refusal: Refusal) -> str:
+    """What happened, in MySQL's words."""
+    return NAMED[refusal.rule].format(refusal.about) if refusal.about and refusal.rule in NAMED else refusal.message
+
+
 def refusal_error(refusal: Refusal) -> Err:
     """The ERR of a refused statement: what, which rule and why, what to do instead, in one text."""
-    errno, sqlstate = CODES.get(refusal.sqlstate, DENIED)
-    parts = (refusal.message, refusal.detail, refusal.hint)
+    errno, sqlstate = code_of(refusal)
+    parts = (message_of(refusal), refusal.detail, refusal.hint)
     return Err(errno, sqlstate, ". ".join(part.rstrip(". ") for part in parts if part).encode("utf-8", "replace"))
 
 
 def signal(refusal: Refusal) -> bytes:
     """The statement that takes a refused one's place: it fails in the same way, and changes nothing else."""
-    errno, sqlstate = CODES.get(refusal.sqlstate, DENIED)
-    told = UNQUOTED.sub(" ", f"{refusal.message} {refusal.rule}")[:LONGEST_SIGNAL]
+    errno, sqlstate = code_of(refusal)
+    told = UNQUOTED.sub(" ", f"{message_of(refusal)} {refusal.rule}")[:LONGEST_SIGNAL]
     return f"SIGNAL SQLSTATE '{sqlstate}' SET MYSQL_ERRNO = {errno}, MESSAGE_TEXT = '{told}'".encode()
 
 
