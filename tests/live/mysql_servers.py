@@ -236,6 +236,9 @@ def _as_options(words: Mapping[str, str]) -> list[str]:
 def _own_options(base: Path, authority: Authority, port: int) -> dict[str, str]:
     pair = authority.server("mysql")
     pair.key.chmod(0o644)  # for the account that the server runs as; a key of this run alone
+    files = base / "tmp"  # a MariaDB that starts deletes what lies in its own, which others may be using
+    files.mkdir()
+    files.chmod(0o777)
     admin = base / "admin.sql"
     admin.write_text(
         f"CREATE USER IF NOT EXISTS 'root'@'%' IDENTIFIED BY '{ADMIN_PASSWORD}';\n"
@@ -249,6 +252,7 @@ def _own_options(base: Path, authority: Authority, port: int) -> dict[str, str]:
         "pid-file": str(base / "my.pid"),
         "init-file": str(admin),
         "secure-file-priv": str(base),
+        "tmpdir": str(files),
         "ssl-ca": str(authority.root),
         "ssl-cert": str(pair.certificate),
         "ssl-key": str(pair.key),
