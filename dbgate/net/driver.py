@@ -30,6 +30,7 @@ from dbgate.session.outcome import (
     Kill,
     Outcome,
     RefreshCatalog,
+    Wake,
 )
 
 #: bytes read from an upstream at once: bounds how long one session keeps the loop
@@ -55,8 +56,9 @@ class Session(Protocol):
 
 
 class KillingSession(Session, Protocol):
-    """One whose protocol lets a client end another session of its own."""
+    """One whose protocol lets a client end another session of its own, and that measures its statements' time."""
 
+    def woken(self, now: int) -> Outcome: ...
     def killed(self, found: bool, now: int) -> Outcome: ...
 
 
@@ -113,6 +115,7 @@ class Driver:
         "_phase",
         "_recorder",
         "_upstream_flow",
+        "_waking",
         "client",
         "label",
         "session",
@@ -142,6 +145,7 @@ class Driver:
         self._phase = Phase.OPEN
         self._drain_reason = ""
         self._held: Outcome | None = None
+        self._waking: asyncio.TimerHandle | None = None
         self._backlog: list[tuple[bool, bytes]] = []  # (from the client?, bytes) that came in spite of a pause
 
     def start(self, buffer: bytearray, client_early: bytes = b"", upstream_early: bytes = b"") -> None:
@@ -194,6 +198,10 @@ class Driver:
 
     def killed(self, found: bool) -> None:
         self._input(cast(KillingSession, self.session).killed, found)
+
+    def woken(self) -> None:
+        self._waking = None
+        self._input(lambda _none, now: cast(KillingSession, self.session).woken(now), None)
 
     @property
     def closed(self) -> bool:
@@ -298,6 +306,8 @@ class Driver:
         if self._phase is Phase.CLOSED:
             return
         self._phase = Phase.CLOSED
+        if self._waking is not None:
+            self._waking.cancel()
         self._record_end(reason)
         for transport in (self.client, self.upstream):
             close_soon(transport)
@@ -348,6 +358,9 @@ class Driver:
     def _cancel_statement(self, _wish: CancelStatement) -> None:
         self._cancel(self)
 
+    def _wake(self, wish: Wake) -> None:
+        self._waking = self._loop.call_later(wish.seconds, self.woken)
+
     def _kill_session(self, wish: Kill) -> None:
         assert self._kill is not None, "only sessions that may kill are given a wish to"
         self._kill(self, wish)
@@ -363,6 +376,7 @@ _WISHES: dict[type, Callable[[Driver, Any], None]] = {
     RefreshCatalog: Driver._refresh,
     DecideElsewhere: Driver._decide_elsewhere,
     CancelStatement: Driver._cancel_statement,
+    Wake: Driver._wake,
     Kill: Driver._kill_session,
     CatalogChanged: Driver._structure_changed,
     CloseSession: Driver._close,

@@ -36,6 +36,13 @@ class CancelStatement:
 
 
 @dataclass(frozen=True, slots=True)
+class Wake:
+    """Call `woken` after so many seconds. A session has one such wish at a time."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Kill:
     """The session waits: end another session of this gate (`query_only`: only what it runs), then call `killed`.
     `connection_id`: as the gate gave it out at that session's login. Whether this session's user may is the gateway's
@@ -57,7 +64,7 @@ class CloseSession:
     reason: str
 
 
-Wish: TypeAlias = RefreshCatalog | DecideElsewhere | CancelStatement | Kill | CatalogChanged | CloseSession
+Wish: TypeAlias = RefreshCatalog | DecideElsewhere | CancelStatement | Wake | Kill | CatalogChanged | CloseSession
 
 
 @dataclass(slots=True)

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Final
 
 from dbgate.session.mysql.endings import ending, noted_status, without_default
-from dbgate.session.mysql.metering import begin_cut, timed_out
+from dbgate.session.mysql.metering import begin_cut, none_behind
+from dbgate.session.mysql.overtime import answered_late, timed_out
 from dbgate.session.mysql.refusals import law
 from dbgate.session.mysql.registry import Cursor
 from dbgate.session.mysql.results import give_owed, open_stream, pass_definitions, pass_rows, plain_eof
@@ -75,11 +76,23 @@ def on_ok(state: State, exchange: Exchange, splice: Splice, piece: Piece, sequen
     if isinstance(asked, Refused):
         _refused_after_all(state, exchange, splice, piece, sequence, asked)
         return
-    if not isinstance(asked, AskedReset):
+    none_behind(exchange)
+    if isinstance(asked, AskedQuery | AskedExecute) and (late := _late_ok(state, exchange)) is not None:
+        splice.replace(piece.start, piece.end, refusal_packet(state, late, sequence + exchange.shift & 0xFF))
+    elif not isinstance(asked, AskedReset):
         _pass_ending(state, exchange, splice, piece, sequence, value)
     WORKED[type(asked)](state, exchange, value)
     if isinstance(asked, AskedReset):
         _hold(state, asked, splice, piece, sequence, value)
+
+
+def _late_ok(state: State, exchange: Exchange) -> Refusal | None:
+    """The limit, in the place of an OK that comes too late."""
+    decision, run = current(exchange)
+    late = answered_late(state, exchange, decision) if exchange.cut is None else None
+    if run is not None and late is not None:
+        run.limit = late
+    return late
 
 
 def _pass_ending(
@@ -173,7 +186,7 @@ def error_for_client(state: State, exchange: Exchange, told: Err) -> Err:
     if isinstance(asked, Refused):
         return refusal_error(asked.refusal)
     decision, run = current(exchange)
-    if run is not None and (limit := timed_out(state, run, told)) is not None:
+    if (limit := timed_out(state, exchange, run, told)) is not None:
         return refusal_error(limit)
     if not exchange.hides:
         return told
@@ -219,6 +232,7 @@ def on_columns(state: State, exchange: Exchange, splice: Splice, piece: Piece, s
         noted_status(state, columns.eof)
     if isinstance(exchange.asked, Refused):
         raise FatalError(*INTERNAL, "dbgate: a statement that had to fail did not; the session cannot go on safely")
+    none_behind(exchange)
     decision, run = current(exchange)
     if run is None:
         raise PeerError("the upstream returned rows for more statements than the text holds")
@@ -226,6 +240,9 @@ def on_columns(state: State, exchange: Exchange, splice: Splice, piece: Piece, s
     open_stream(state, exchange, definitions, columns.binary, decision, run)
     if exchange.cut is not None:
         splice.replace(piece.start, piece.end)
+    elif (late := answered_late(state, exchange, decision)) is not None:
+        splice.replace(piece.start, piece.end, refusal_packet(state, late, sequence + exchange.shift & 0xFF))
+        begin_cut(state, exchange, run, late)
     else:
         pass_definitions(state, exchange, splice, piece, sequence, columns)
     if columns.eof is not None and StatusFlag.CURSOR_EXISTS in columns.eof.status:
@@ -353,8 +370,7 @@ def settle(state: State, exchange: Exchange) -> None:
         return
     if not exchange.reader.complete:
         return
-    cut = exchange.cut
-    if cut is not None and not cut.over:
+    if exchange.killing:
         return
     state.exchange = None
     state.phase = Phase.OPEN

@@ -5,24 +5,24 @@ The bytes of rows pass as in any other session while they fit; only at the limit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from dbgate.session.limiting import Meter, brings_rows
+from dbgate.session.limiting import Meter
+from dbgate.session.mysql.overtime import cancel
 from dbgate.session.mysql.refusals import refuse
-from dbgate.session.mysql.state import Cut, Exchange, Phase, State
-from dbgate.session.outcome import CancelStatement
+from dbgate.session.mysql.state import AskedExecute, AskedQuery, Cut, Exchange, FatalError, State
 from dbgate.session.runs import Run, Tally
 from protocols.mysql.packets import HEADER, HEADER_SIZE, MAX_PAYLOAD
-from protocols.mysql.replies import Err
 from rules.decision import Decision, Refusal, Verdict
-from rules.limits import NO_LIMITS, too_long
+from rules.limits import NO_LIMITS
 
-#: The server's errors when a time limit has ended a statement: MySQL's, and two of MariaDB's.
-TIMED_OUT: Final = frozenset({3024, 1969, 1317})
 #: how often the room is measured again when other sessions of the job take of it meanwhile
 MOST_TRIES: Final = 8
+RAN_ON: Final = (
+    "dbgate: a limit ended a statement, and those behind it in its text could not be kept from running; send them "
+    "one by one"
+)
 
 
 def admitted(state: State, decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
@@ -94,23 +94,14 @@ def begin_cut(state: State, exchange: Exchange, run: Run, refusal: Refusal) -> N
     """The rest of the result must not reach the client: it is swallowed, the server is asked to end the statement, and
     an error stands in the place of the rest."""
     run.limit = refusal
-    exchange.cut = Cut(refusal)
-    state.phase = Phase.AWAITS_CUT
-    state.wishes.append(CancelStatement())
+    asked = exchange.asked
+    exchange.cut = Cut(refusal, asked.running.at if isinstance(asked, AskedQuery | AskedExecute) else 0)
+    cancel(state, exchange)
 
 
-def timed_out(state: State, run: Run, told: Err) -> Refusal | None:
-    """Our words in the place of the server's, when the role's time limit has ended the statement."""
-    limit = None if state.limiter is None else state.limiter.limits.time
-    if limit is None or told.errno not in TIMED_OUT or state.now - run.started < limit.amount * 1_000_000:
-        return None
-    run.limit = too_long(limit)
-    return run.limit
-
-
-def only_reads(decisions: Iterable[Decision]) -> bool:
-    return not any(d.writes or d.calls_user or d.kind == "call" for d in decisions)
-
-
-def bringing(decisions: Sequence[Decision]) -> bool:
-    return any(map(brings_rows, decisions))
+def none_behind(exchange: Exchange) -> None:
+    """An answer has come. Raises FatalError when it is of a statement behind one that was ended: the client was told
+    that this text has failed there, and KILL QUERY has come too late to make it true."""
+    cut, asked = exchange.cut, exchange.asked
+    if cut is not None and isinstance(asked, AskedQuery | AskedExecute) and asked.running.at > cut.at:
+        raise FatalError(1105, "HY000", RAN_ON)

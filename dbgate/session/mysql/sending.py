@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from dbgate.session.mysql.memory import Known
+from dbgate.session.mysql.overtime import begin
 from dbgate.session.mysql.state import Asked, Exchange, Phase, Refused, State
 from dbgate.session.mysql.texts import refusal_error, signal
 from protocols.mysql.commands import Query
@@ -49,6 +50,8 @@ def forward(
     reader = ReplyReader(expect, state.login.upstream, due, whole_rows=False)
     state.exchange = Exchange(asked, reader, shift=sending.next - due & 0xFF, known=known)
     state.phase = Phase.ANSWERING
+    if state.limiter is not None:
+        begin(state)
     return Out(raw)
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dbgate.session.accounts import Account, NoAccount
 from dbgate.session.long_texts import Waits
-from dbgate.session.mysql import back, front, steady
+from dbgate.session.mysql import back, front, overtime, steady
 from dbgate.session.mysql.deciding import forget_answers, take_answer
 from dbgate.session.mysql.effects import folded
 from dbgate.session.mysql.inbox import Inbox
@@ -148,14 +148,24 @@ class MysqlSession:
         state = self._state
         state.now = now
         exchange = state.exchange
-        if state.phase is Phase.CLOSED or exchange is None or exchange.cut is None:
+        if state.phase is Phase.CLOSED or exchange is None or not exchange.killing:
             return state.outcome()
         if not certain:
             told = "dbgate: a statement was to be cancelled, and the server did not answer in time"
             return self._fatal(FatalError(1105, "HY000", told), "a cancel is in doubt")
-        exchange.cut.over = True
+        exchange.killing = False
         back.settle(state, exchange)
         return self._go_on(b"")
+
+    def woken(self, now: int) -> Outcome:
+        """The answer to Wake."""
+        state = self._state
+        state.now = now
+        if state.phase is not Phase.CLOSED:
+            if state.memory.pending is not None and overtime.is_late(state):
+                steady.give_up(state)
+            overtime.woken(state)
+        return state.outcome()
 
     def killed(self, found: bool, now: int) -> Outcome:
         """The answer to Kill. `found`: a session of this user's had the id."""
@@ -277,8 +287,8 @@ class MysqlSession:
         """In the midst of a row that passes in pieces the client would read them as the row's values: only the closed
         connection can tell it then."""
         exchange = self._state.exchange
-        if exchange is None:
+        if exchange is None or exchange.cut is not None:  # the client has had its answer
             return encode(told.encode(self._state.login.client), sequence)
-        if exchange.reader.amid_row and exchange.cut is None:
+        if exchange.reader.amid_row:
             return b""
         return encode(told.encode(self._state.login.client), exchange.reader.sequence + exchange.shift & 0xFF)

@@ -53,7 +53,7 @@ class Phase(Enum):
     AWAITS_CATALOG = "awaits catalog"  # a relation is unknown: the driver reads the catalog again
     AWAITS_DECISION = "awaits decision"  # a long text is decided in another process
     AWAITS_KILL = "awaits kill"  # the gateway ends another session
-    AWAITS_CUT = "awaits cut"  # a result that went beyond a limit is being ended
+    AWAITS_CUT = "awaits cut"  # a statement that went beyond a limit is being ended
     CLOSED = "closed"
 
 
@@ -189,11 +189,11 @@ class Stream:
 
 @dataclass(slots=True)
 class Cut:
-    """A result that is being ended: the client has had its error, the rest of the reply is swallowed. KILL QUERY is
-    under way until `over`, and nothing else is sent before that, since it would hit what comes next."""
+    """A result that is being ended: the client has had its error, the rest of the reply is swallowed. `at`: the number
+    of its statement in the text, behind which none may run any more."""
 
     refusal: Refusal
-    over: bool = False
+    at: int = 0
 
 
 @dataclass(slots=True)
@@ -201,7 +201,8 @@ class Exchange:
     """The command whose reply is outstanding. `shift`: what to add to the server's sequence ids for the client's.
     `hides`: the server's own words about it are not for the client. `owes_eof`: the client is to have an EOF behind
     definitions that came without. `goes_on`: another command of the gate's own follows before the client hears.
-    `known`: the statement, when it needs no second look."""
+    `known`: the statement, when it needs no second look. `killing`: KILL QUERY is under way, and nothing else is sent
+    before that is over, since it would hit what comes next. `overtime`: why, when the statement's time was over."""
 
     asked: Asked
     reader: ReplyReader
@@ -212,6 +213,8 @@ class Exchange:
     known: Known | None = None
     stream: Stream | None = None
     cut: Cut | None = None
+    killing: bool = False
+    overtime: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +264,8 @@ class State:
     `multi`: the server takes several statements in one text.
     `translates`: the sides have agreed on different forms of a reply; `steady`: they have not, nor of commands, where
     rows begin and end. `waiting`: bytes of the client's that wait. `send_up`: what a reply has the gate send at
-    once."""
+    once. `due`: when the time of the statement at hand is over, for roles with such a limit; `alarmed`: the gate will
+    be woken (see `overtime`)."""
 
     login: SessionLogin
     limits: Limits
@@ -299,6 +303,8 @@ class State:
     steady: bool = False
     waiting: int = 0
     send_up: bytes = b""
+    due: int = 0
+    alarmed: bool = False
 
     def __post_init__(self) -> None:
         self.watched = self.context.names_matter

@@ -20,6 +20,7 @@ from typing import Final
 
 from dbgate.session.mysql.memory import LONGEST_TEXT, Known, Pending
 from dbgate.session.mysql.metering import fits_whole, goes_alone
+from dbgate.session.mysql.overtime import begin, is_late
 from dbgate.session.mysql.registry import Prepared
 from dbgate.session.mysql.state import AskedExecute, AskedQuery, Exchange, Phase, State
 from dbgate.session.runs import Running
@@ -94,8 +95,12 @@ def send(state: State, data: bytes) -> bool:
             prepared.cursor = None
         else:
             known = _of_other_sessions(state, data)
-    if known is None or (state.limiter is not None and not goes_alone(state, known.decision)):
+    if known is None:
         return False
+    if state.limiter is not None:
+        if not goes_alone(state, known.decision):
+            return False
+        begin(state)
     run = state.book.start_again(state.now)
     state.events.append(known.make(statement_id=run.id, parameters=parameters))
     memory.pending = Pending(known, run, number)
@@ -137,6 +142,8 @@ def receive(state: State, pending: Pending, data: bytes) -> bool:
     """Is this the whole plain reply? Then all of it is noted, and the bytes may go as they are."""
     known = pending.known
     if known.context is not state.context or len(data) < HEADER_SIZE + 5:
+        return False
+    if state.limiter is not None and is_late(state):
         return False
     head = known.binary_head if pending.number else known.head
     if data[HEADER_SIZE] == _OK:

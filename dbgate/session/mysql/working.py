@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from dbgate.session.mysql.effects import note_done, server_name
+from dbgate.session.mysql.overtime import begin
 from dbgate.session.mysql.own import forget
 from dbgate.session.mysql.state import (
     AskedDatabase,
@@ -57,6 +58,8 @@ def step(state: State, running: Running, tag: str) -> None:
         note_done(state, running.decision, running.text)
         state.finish_run(running.run, tag=tag)
     running.at += 1
+    if state.limiter is not None and running.decision is not None:
+        begin(state)
 
 
 def end_text(state: State, running: Running, tag: str) -> None:

@@ -85,6 +85,9 @@ class FakeSession:
     def cancelled(self, certain: bool, now: int) -> Outcome:
         return self._take("cancelled", certain, Outcome())
 
+    def woken(self, now: int) -> Outcome:
+        return self._take("woken", None, Outcome())
+
     def terminate(self, sqlstate: str, message: str, now: int) -> Outcome:
         return self._take("terminate", sqlstate, Outcome(to_client=sqlstate.encode()))
 

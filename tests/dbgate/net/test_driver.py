@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dbgate.audit.events import StatementDecided
-from dbgate.session.outcome import CancelStatement, CatalogChanged, CloseSession, Outcome, RefreshCatalog
+from dbgate.session.outcome import CancelStatement, CatalogChanged, CloseSession, Outcome, RefreshCatalog, Wake
 from tests.dbgate.net.fakes import Bench
 
 
@@ -248,3 +248,18 @@ async def test_a_session_that_wishes_for_a_cancel_hears_of_its_end() -> None:
     bench.driver.close("test")
     bench.driver.cancelled(False)
     assert bench.session.inputs[-1] != ("cancelled", False)
+
+
+@in_loop
+async def test_a_session_is_woken_when_it_wished_and_not_after_its_end() -> None:
+    bench = Bench()
+    bench.session.answers = [Outcome(wishes=[Wake(0.001)]), Outcome(to_upstream=b"next", wishes=[Wake(0.001)])]
+    bench.client_sends(b"query")
+    await asyncio.sleep(0.01)
+    assert bench.session.inputs[-2:] == [("woken", None), ("woken", None)]
+    assert bench.journal == [("upstream", b"next")]
+    bench.session.answers = [Outcome(wishes=[Wake(0.001)])]
+    bench.client_sends(b"query")
+    bench.driver.close("test")
+    await asyncio.sleep(0.01)
+    assert bench.session.inputs.count(("woken", None)) == 2
