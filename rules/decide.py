@@ -80,7 +80,7 @@ def decide(facts: Facts, view: RoleView) -> Decision:
         rules=(*grants(facts, view), *sorted(applied)),
         observed=observed(facts, view),
         masks=masks,
-        width=None if facts.outputs is None else len(facts.outputs),
+        width=_width(facts),
         hides=hides(facts, view),
         tables=touched_tables(facts),
         columns=touched_columns(facts),
@@ -99,6 +99,13 @@ def decide(facts: Facts, view: RoleView) -> Decision:
         start=facts.start,
         end=facts.end,
     )
+
+
+def _width(facts: Facts) -> int | None:
+    """How many columns the rows have; 0 for a query whose rows go nowhere (MySQL's DO, SELECT ... INTO)."""
+    if facts.outputs is not None:
+        return len(facts.outputs)
+    return 0 if facts.kind == "select" and not facts.returns_body and facts.problem is None else None
 
 
 def refuse(facts: Facts, view: RoleView, refusal: Refusal) -> Decision:

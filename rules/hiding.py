@@ -10,6 +10,7 @@ from rules.decision import Mask, MaskKind, Refusal
 from rules.denying import REFUSED
 from rules.facts import ColumnId, Facts, FunctionRisk, OutputColumn, TableId, TableUse, Use
 from rules.granting import is_harmless, table_grant
+from rules.naming import POSTGRES
 from rules.roles import RoleView, strongest
 from rules.taxonomy import BASELINE
 from rules.touching import direct_tables, show_table
@@ -171,10 +172,19 @@ def _makes_program(facts: Facts) -> bool:
     return len(words) == 2 and words[1].startswith(OPAQUE_OBJECTS)
 
 
+def _adds(use: TableUse, view: RoleView) -> bool:
+    """Does it add rows of the statement's own to a MySQL table, where no trigger runs and nothing cascades? The
+    server's words are then about those rows, and name the columns of foreign keys without their values."""
+    relation = view.catalog.by_name.get(use.table)
+    if use.access is not Access.INSERT or use.through is not None or relation is None:
+        return False
+    return view.catalog.dialect != POSTGRES and relation.kind == "r" and not relation.triggers
+
+
 def hides(facts: Facts, view: RoleView) -> bool:
     """Whether the server's own texts about the statement could carry data that the role may not see whole."""
     if not view.hides_data or facts.kind in BASELINE:
         return False
-    if any(use.access is not Access.SELECT or view.hides_in(use.table) for use in facts.tables):
+    if any(view.hides_in(use.table) or not (use.access is Access.SELECT or _adds(use, view)) for use in facts.tables):
         return True
     return any(f.risk is not FunctionRisk.PURE and not is_harmless(f) for f in facts.functions)
