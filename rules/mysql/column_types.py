@@ -36,6 +36,10 @@ _GROUPS: Final = {
 _GROUP_OF: Final = {name: group for group, names in _GROUPS.items() for name in names.split()}
 
 
+def is_known(type_name: str) -> bool:
+    return type_name.removesuffix(" unsigned") in _GROUP_OF
+
+
 def group_of(type_name: str | None) -> Group:
     """What is not known counts as text, by which a comparison can tell most."""
     return _GROUP_OF.get((type_name or "").removesuffix(" unsigned"), Group.TEXT)

@@ -24,12 +24,13 @@ def statements(p: Parser) -> tuple[Statement, ...]:
             pass
         if p.at_end():
             return tuple(found)
-        found.append(_statement(p))
+        found.append(one_statement(p))
         if len(found) > MOST_STATEMENTS:
             raise Refused("length", f"the text has more than {MOST_STATEMENTS} statements", "send them in parts")
 
 
-def _statement(p: Parser) -> Statement:
+def one_statement(p: Parser) -> Statement:
+    """The statement that begins here, up to its semicolon or the text's end. Raises Refused."""
     first = p.at
     del p.relations[:], p.calls[:]
     p.into = ()

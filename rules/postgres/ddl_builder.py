@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 from rules.catalog import Catalog, Column, Function, Relation, Type
+from rules.ddl import DdlError as DdlError
 from rules.postgres.generated import Computed, with_sources
 from rules.postgres.system_catalogs import system_relations
 from rules.postgres.types import BUILT_IN_TYPES, TYPE_NAMES, modifier_of
@@ -13,15 +14,6 @@ from rules.postgres.types import BUILT_IN_TYPES, TYPE_NAMES, modifier_of
 Node: TypeAlias = dict[str, Any]
 
 FIRST_OID: Final = 16384
-
-
-class DdlError(ValueError):
-    """The DDL could not be made a catalog; `line` counts from 1. The text says what to write instead."""
-
-    def __init__(self, line: int, what: str) -> None:
-        super().__init__(f"line {line}: {what}")
-        self.line = line
-        self.what = what
 
 
 class Builder:

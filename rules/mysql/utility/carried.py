@@ -23,9 +23,9 @@ _PREPARABLE: Final = frozenset({"select", "insert", "update", "delete", "merge"}
 
 
 def statement_of(parser: Parser) -> Statement:
-    from rules.mysql.statements import _statement  # it reads utility statements with this package
+    from rules.mysql.statements import one_statement  # it reads utility statements with this package
 
-    return _statement(parser)
+    return one_statement(parser)
 
 
 @terminal
