@@ -102,6 +102,7 @@ FIXED: Final[dict[str, tuple[Test, str]]] = {
     "default_collation_for_utf8mb4": (_collation, "a collation of utf8mb4"),
     "sql_log_bin": (_one_of(*_ON), "ON"),
     "sql_log_off": (_one_of(*_OFF), "OFF"),
+    "profiling": (_one_of(*_OFF), "OFF"),
 }
 
 #: no variables of the server: what the front end notes as settings for the session to see

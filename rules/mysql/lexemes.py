@@ -92,7 +92,7 @@ class Lexemes:
         self.starts: list[int] = []
         self.ends: list[int] = []
         _scan(self)
-        if not text.isascii():
+        if "\0" in text or not text.isascii():
             _check_bytes(self)
 
     def add(self, kind: Kind, word: str, start: int, end: int) -> None:
@@ -111,8 +111,6 @@ class Lexemes:
 
 def one_for_each_byte(text: str) -> str:
     """The UTF-8 form of a text with one character for each byte. Raises Refused for what no server can receive."""
-    if "\0" in text:
-        raise Refused("nul", "it contains a NUL character", "remove the NUL character", text.index("\0"))
     if text.isascii():
         return text
     try:
@@ -174,15 +172,18 @@ def _scan(found: Lexemes) -> None:
 
 
 def _check_bytes(found: Lexemes) -> None:
-    """Raises Refused when something else than strings is not UTF-8."""
+    """Raises Refused when something else than strings is not UTF-8, or has a NUL, at which a comment ends."""
     position, rest = 0, list[str]()
     for kind, start, end in zip(found.kinds, found.starts, found.ends, strict=True):
         if kind in _HOLD_BYTES:
             rest.append(found.raw[position:start])
             position = end
     rest.append(found.raw[position:])
+    outside = "'".join(rest)
+    if "\0" in outside:
+        raise Refused("nul", "it contains a NUL character outside its strings", "remove the NUL character")
     try:
-        "'".join(rest).encode("latin-1").decode()
+        outside.encode("latin-1").decode()
     except UnicodeDecodeError as bad:
         mend = "SET NAMES utf8mb4, and send valid UTF-8; other bytes may stand in strings"
         raise Refused("encoding", "it is not valid UTF-8 outside its strings", mend) from bad

@@ -7,6 +7,7 @@ cannot parse, or returns its opaque Command, our grammar stands alone; so it doe
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Final
 
 import sqlglot.parser
@@ -17,6 +18,7 @@ from sqlglot.errors import SqlglotError
 from rules.mysql.lexemes import decoded
 from rules.mysql.parser import Parser
 from rules.mysql.refusal import Refused
+from rules.mysql.writes import after_delete
 from rules.tree import JoinedDelete, Name, Query, Write
 
 # sqlglot warns on its logger about texts it does not understand; those texts are the client's and may hold secrets.
@@ -32,7 +34,7 @@ _READS: Final = (exp.Query, exp.Values, exp.Table)
 
 def check(p: Parser, start: int, body: Query | Write, kind: str) -> None:
     """Compare with sqlglot's reading of the statement from `start` to the last token. Raises Refused."""
-    text = decoded(p.raw[start : p.ends[p.at - 1]])
+    text = decoded(_plainer(p, start))
     tree = _parse(p, text)
     if tree is None:
         return
@@ -44,6 +46,14 @@ def check(p: Parser, start: int, body: Query | Write, kind: str) -> None:
     for name in _tables(tree):
         if name not in known:
             raise _disagreement(f"a second parser sees the table {'.'.join(name)}, which dbgate does not")
+
+
+def _plainer(p: Parser, start: int) -> str:
+    """The statement's text, without the options of DELETE, which sqlglot takes for tables."""
+    at, end = bisect_left(p.starts, start), p.ends[p.at - 1]
+    if p.words[at] != "delete":
+        return p.raw[start:end]
+    return p.raw[start : p.ends[at]] + " " + p.raw[p.starts[after_delete(p, at)] : end]
 
 
 def _parse(p: Parser, text: str) -> exp.Expr | None:

@@ -208,10 +208,16 @@ def _no_order(p: Parser) -> None:
 _DELETE_OPTIONS: Final = words("low_priority quick ignore")
 
 
+def after_delete(p: Parser, at: int) -> int:
+    """Where the word DELETE stands: the token behind it and its options."""
+    at += 1
+    while p.words[at] in _DELETE_OPTIONS and not (p.words[at] == "quick" and p.words[at + 1] in (",", ".")):
+        at += 1
+    return at
+
+
 def delete(p: Parser, common: With = NO_WITH) -> Write:
-    p.expect("delete")
-    while p.word in _DELETE_OPTIONS and not (p.word == "quick" and p.peek() in (",", ".")):
-        p.advance()
+    p.at = after_delete(p, p.at)
     if not p.accept("from"):
         targets = _targets(p)
         p.expect("from")

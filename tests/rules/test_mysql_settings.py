@@ -44,6 +44,7 @@ SENT = [
     "SET SQL_SELECT_LIMIT = 100",
     "SET SESSION max_execution_time = 1000",
     "SET @OLD_SQL_NOTES=@@SQL_NOTES, SQL_NOTES=0",
+    "SET profiling = 0",
     "USE shop",
 ]
 

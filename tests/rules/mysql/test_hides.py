@@ -1,4 +1,4 @@
-"""Whose errors pass in the server's own words, and which statements have no rows."""
+"""Whose errors pass in the server's own words, which statements have no rows, and odd texts that pass."""
 
 from __future__ import annotations
 
@@ -54,3 +54,29 @@ def test_what_returns_no_rows_has_no_columns(text: str) -> None:
 
 def test_what_is_prepared_has_the_columns_of_its_execution() -> None:
     assert decided("PREPARE s FROM 'SELECT id, total FROM orders'").width == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INSERT INTO orders (id) VALUES (_binary'a\0b')",
+        "INSERT INTO orders (id, total) VALUES ('\0', 1), ('\\\0', 2)",
+        'SELECT id FROM orders WHERE id = "\0"',
+    ],
+)
+def test_a_nul_may_stand_in_a_string(text: str) -> None:
+    assert "\0" in text
+    assert decided(text).tables == ("shop.orders",)
+
+
+@pytest.mark.parametrize(
+    ("text", "tables"),
+    [
+        ("DELETE QUICK FROM orders", ("shop.orders",)),
+        ("DELETE LOW_PRIORITY QUICK IGNORE FROM orders WHERE id = 1", ("shop.orders",)),
+        ("DELETE QUICK customers FROM orders, customers", ("shop.customers", "shop.orders")),
+        ("DELETE quick, c FROM orders quick, customers c", ("shop.customers", "shop.orders")),
+    ],
+)
+def test_options_of_delete_are_no_tables(text: str, tables: tuple[str, ...]) -> None:
+    assert decided(text).tables == tables
