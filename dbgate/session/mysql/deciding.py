@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from dbgate.session.long_texts import CHANGING, KEPT, MOST_TRIES, SHORT, Answered, Waits, is_long
-from dbgate.session.mysql.laws import changes_reading, lawful
+from dbgate.session.mysql.laws import changes_reading, lawful, without_diagnostics
 from dbgate.session.mysql.refusals import (
     CATALOG_UNREAD,
     EMPTY,
@@ -81,7 +81,8 @@ def decide(state: State, text: bytes | None) -> tuple[Decision, ...]:
     ask_for_missing(state, decisions)
     if all(map(is_common, decisions)) and len(decisions) == 1 and not state.catalog_dirty and state.own.settled:
         return decisions
-    decisions = tuple(_lasting(state, each) for each in one_reading(state, _carried(state, text, decisions)))
+    told = one_reading(state, without_diagnostics(state, tuple(_carried(state, text, decisions))))
+    decisions = tuple(_lasting(state, each) for each in told)
     state.own.failed = False
     return decisions
 

@@ -6,21 +6,22 @@ variables in lower case; what the server then reports is looked at again (`back`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from dbgate.session.mysql import saved
 from dbgate.session.mysql.login import CHARSETS, TIMEOUT, lexical_modes
-from dbgate.session.mysql.refusals import CHARSET, DIAGNOSTICS, SQL_MODE, law
+from dbgate.session.mysql.refusals import CHARSET, DIAGNOSTICS, SQL_MODE, law, refuse
 from dbgate.session.mysql.state import State
-from rules.decision import Decision, Refusal
+from rules.decision import Decision, Refusal, Verdict
 from rules.tree import Setting
 
 DATABASE: Final = "database"
 #: Settings after which the rest of a text would be read otherwise than it was decided.
 READING: Final = frozenset({DATABASE, "names", "character_set_client", "charset", "character set", "sql_mode"})
-#: The words of statements that show what is in the diagnostics area.
-SHOWS_DIAGNOSTICS: Final = ("WARNINGS", "ERRORS", "DIAGNOSTICS")
+#: Statements that show what is in the diagnostics area.
+SHOWS_DIAGNOSTICS: Final = re.compile(r"\s*(SHOW\s+(COUNT|WARNINGS|ERRORS)\b|GET\b.*\bDIAGNOSTICS\b)", re.I | re.S)
 
 
 def changes_reading(decision: Decision) -> bool:
@@ -38,6 +39,17 @@ def lawful(state: State, decision: Decision) -> Refusal | None:
     if state.tainted and "GET DIAGNOSTICS" in decision.detail.upper():
         return DIAGNOSTICS
     return None
+
+
+def without_diagnostics(state: State, decisions: Sequence[Decision]) -> Iterator[Decision]:
+    """In a text of several statements nothing shows the diagnostics that one on hidden data may have left. (EXECUTE is
+    taken for showing them, whatever it runs.)"""
+    could_tell = state.tainted
+    for decision in decisions:
+        shows = decision.runs is not None or SHOWS_DIAGNOSTICS.match(decision.detail) is not None
+        told = could_tell and shows and len(decisions) > 1 and decision.verdict is Verdict.ALLOW
+        yield refuse(decision, DIAGNOSTICS) if told else decision
+        could_tell = could_tell or decision.hides or decision.runs is not None or decision.calls_user
 
 
 def _sql_mode(state: State, setting: Setting) -> Refusal | None:
