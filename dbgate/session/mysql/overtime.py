@@ -1,8 +1,9 @@
 """`statement_time`: no statement may be outstanding longer than its role's limit, whatever it is.
 
 The servers' own variables come first, where they help, but MySQL's max_execution_time ends only statements that read,
-and an optimizer hint raises it. So the gate measures the time itself: it has itself woken when the time of the statement at hand may be over, and then wishes for KILL QUERY. A
-session that works all the time asks for one timer in each span of the limit, an idle one for none.
+and an optimizer hint raises it. So the gate measures the time itself: it has itself woken when the time of the
+statement at hand may be over, and then wishes for KILL QUERY. A session that works all the time asks for one timer in
+each span of the limit, an idle one for none.
 """
 
 from __future__ import annotations
