@@ -13,7 +13,7 @@ from typing import Final
 from dbgate.session.mysql.deciding import decide, in_utf8
 from dbgate.session.mysql.effects import note_sent
 from dbgate.session.mysql.killing import kill_session
-from dbgate.session.mysql.login import pin_texts
+from dbgate.session.mysql.login import Brand, pin_texts
 from dbgate.session.mysql.metering import admitted
 from dbgate.session.mysql.refusals import EMPTY, law, refuse, refused
 from dbgate.session.mysql.sending import Out, Sending, answer, forward, refuse_command
@@ -25,7 +25,8 @@ from dbgate.session.mysql.state import (
     AskedReset,
     State,
 )
-from protocols.mysql.commands import Code, FieldList, InitDb, ProcessKill, SetOption, decode
+from protocols.mysql.commands import Code, FieldList, InitDb, ProcessKill, Quit, SetOption, decode
+from protocols.mysql.packets import encode
 from protocols.mysql.relay import Expect
 from protocols.mysql.replies import Err
 from rules.decision import Decision, Refusal, Verdict
@@ -35,6 +36,7 @@ NO_STATEMENT: Final = EMPTY
 USE_TEXT: Final = re.compile(rb"\s*USE\s+(`?)([A-Za-z0-9_$-]+)\1\s*;?\s*\Z", re.I)
 SHOWS: Final = re.compile(r"SHOW (COUNT\s*\(\s*\*\s*\)|WARNINGS|ERRORS)", re.I)
 NOT_ALLOWED: Final = (1227, "42000")  # ER_SPECIFIC_ACCESS_DENIED_ERROR
+ACCESS_DENIED: Final = 1045
 
 
 # ---------------------------------------------------------------- the default database
@@ -175,10 +177,15 @@ def told(refusal: Refusal) -> Err:
 
 
 def on_change_user(state: State, sending: Sending) -> Out:
-    """A session at the gate is one login's: its rules, its audit, its upstream."""
+    """A session at the gate is one login's: its rules, its audit, its upstream. The change fails as it fails in the
+    server: MySQL ends the session then, MariaDB goes on with it."""
     refusal = law("command", "a session belongs to the user who logged in", "open a new connection as the other user")
     state.start_run("COM_CHANGE_USER", refuse(Decision(Verdict.REFUSE, "session", detail="COM_CHANGE_USER"), refusal))
-    return answer(state, sending, Err(1045, "28000", told(refusal).message))
+    out = answer(state, sending, Err(ACCESS_DENIED, "28000", told(refusal).message))
+    if state.login.brand is Brand.MARIADB:
+        return out
+    state.close("the client has asked for another user")
+    return Out(encode(Quit().encode(state.login.upstream), 0), out.to_client)
 
 
 ASK: Final = "ask a database administrator"

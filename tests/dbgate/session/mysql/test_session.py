@@ -148,12 +148,12 @@ def test_a_refused_prepare_leaves_no_statement() -> None:
     assert error(talk.send(packet(commands.StmtExecute(0xFFFFFFFF, 0)))).errno == 1243
 
 
-@pytest.mark.parametrize("code", [7, 8, 10, 13, 16, 17, 18, 19, 21, 29, 30, 32, 0xFA, 0xFE])
+@pytest.mark.parametrize("code", [7, 8, 10, 13, 16, 18, 19, 21, 29, 30, 32, 0xFA, 0xFE])
 def test_closed_commands_are_answered_by_the_gate(code: int) -> None:
     talk = Talk()
     outcome = talk.session.client_sent(encode(bytes([code]) + b"x" * 8, 0), 1)
     assert outcome.to_upstream == b""
-    assert error(outcome.to_client).errno in (1227, 1045)
+    assert error(outcome.to_client).errno == 1227
     assert outcome.to_client[3] == 1
     assert talk.send(packet(commands.Ping())) == native(packet(commands.Ping()))
 
