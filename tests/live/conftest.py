@@ -12,6 +12,7 @@ import pytest
 from tests.live import worlds
 from tests.live.gate import CLIENT_PASSWORD, Gate, Upstream
 from tests.live.mysql_bed import Bed, prepared_bed
+from tests.live.mysql_places import Stand, stand
 from tests.live.mysql_servers import Brand
 from tests.live.needed import needed_server
 from tests.live.places import Place
@@ -93,6 +94,13 @@ def bed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     """One for all modules about MySQL's wire: two starts of servers are most of what they cost."""
     with prepared_bed(request.param, tmp_path_factory.mktemp("bed")) as made:
         yield made
+
+
+@pytest.fixture(scope="session", params=list(Brand), ids=lambda brand: brand.value)
+def mysql_stand(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    """One for all modules about MySQL's drivers."""
+    with stand(request.param, tmp_path_factory.mktemp("stand")) as standing:
+        yield standing
 
 
 @pytest.fixture(params=["direct", "gate"])
