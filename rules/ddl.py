@@ -53,6 +53,9 @@ class Server:
         return major * 10000 + minor * 100 + patch
 
 
+POSTGRES_SERVER: Final = Server()
+
+
 def catalog_from_ddl(text: str, server: Server) -> Catalog:
     """The catalog that a server would have after running `text`. Raises ValueError, DdlError where a line is at
     fault."""

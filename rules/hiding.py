@@ -123,7 +123,8 @@ def _misuse_mend(column: ColumnId, use: Use, masking: Masking) -> str:
     if use is Use.COPY:
         return f"leave {column} out of what is written"
     if use is Use.COMPUTE:
-        return f"return {column} as it is, or compute with functions that take any value (lower, length, ||, coalesce)"
+        known = "lower, length, concat, coalesce"
+        return f"return {column} as it is, or compute with functions that take any value ({known})"
     if masking.predicates is Predicates.EQUALITY:
         return f"compare {column} for equality only, or leave it out of conditions and ORDER BY"
     return f"use {column} in the select list only; filter, join, group and sort by other columns, such as a key"

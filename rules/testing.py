@@ -9,6 +9,10 @@
       one is free:       {sql: SELECT 1, expect: allow}
       nothing is dropped: {sql: DROP TABLE customers, expect: {deny: "dbgate:default"}}
 
+`dialect: mysql` (or mariadb; postgresql is the default) says which server the schema and the cases are written for, and
+`server_version: "8.4"` which version of it. `database: shop` is the default database there, in which names without one
+are looked up (`rules.ddl` tells what it is otherwise).
+
 `allow` means allowed with no column masked and no row filtered.
 `deny` names the rule or leaves it open. `mask` lists the
 names of the masked output columns, exactly; left open (`expect: mask`), any will do. `filter` lists the ids of the row
@@ -26,14 +30,16 @@ from rules.book import nodes
 from rules.book.model import Place, Problem
 from rules.book.nodes import Node, Scalar, Sequence
 from rules.book.values import Report, check_keys, read_list, read_mapping, read_word, word_reader
+from rules.ddl import DIALECTS, POSTGRES_SERVER, POSTGRESQL, Server, default_path
 from rules.decision import Verdict
 from rules.explain import Explanation, explain, mask_at
 from rules.policy import Policy
 
-TOP_KEYS: Final = ("version", "rules", "schema", "role", "search_path", "cases")
+TOP_KEYS: Final = (
+    "version", "rules", "schema", "dialect", "server_version", "database", "role", "search_path", "cases",
+)  # fmt: skip
 CASE_KEYS: Final = ("name", "sql", "role", "expect", "columns", "rule", "search_path")
 OUTCOMES: Final = ("allow", "deny", "mask", "filter")
-DEFAULT_PATH: Final = ("public",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +55,14 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Case:
+    """`search_path`: empty for what a session begins with."""
+
     name: str
     sql: str
     role: str
     expected: Expected
     place: Place
-    search_path: tuple[str, ...] = DEFAULT_PATH
+    search_path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,7 @@ class Suite:
     schema: str
     schema_file: str
     cases: tuple[Case, ...]
+    server: Server = POSTGRES_SERVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +112,35 @@ def _read_top(top: nodes.Mapping, report: Report) -> Suite:
     cases = top.get("cases")
     if cases is None:
         report.add(top, 'the key "cases" is missing', mend="add cases:")
-    path = _words(top, "search_path", report) or DEFAULT_PATH
+    path = _words(top, "search_path", report)
     read = () if cases is None else _read_cases(cases, report, role, path)
-    return Suite(_words(top, "rules", report), "" if is_file else schema, schema if is_file else "", tuple(read))
+    files = _words(top, "rules", report)
+    server = _read_server(top, report)
+    return Suite(files, "" if is_file else schema, schema if is_file else "", tuple(read), server)
+
+
+def _read_server(top: nodes.Mapping, report: Report) -> Server:
+    """What is wrong is reported, and PostgreSQL taken for it."""
+    dialect, node = _word(top, "dialect", report, "dialect"), top.get("dialect")
+    if dialect and node is not None and word_reader(report, DIALECTS, "dialect")(dialect, node) is None:
+        return POSTGRES_SERVER
+    made = Server(dialect or POSTGRESQL, *(_word(top, key, report, key) for key in _MYSQL_KEYS))
+    for key in _MYSQL_KEYS:
+        if (written := top.get(key)) is not None and not made.is_mysql:
+            report.add(written, f"{key} belongs to MySQL and MariaDB", mend="add dialect: mysql, or leave it out")
+    if made.is_mysql and (version := top.get("server_version")) is not None:
+        _check_version(made, version, report)
+    return made
+
+
+_MYSQL_KEYS: Final = ("server_version", "database")
+
+
+def _check_version(server: Server, node: Node, report: Report) -> None:
+    try:
+        _ = server.number
+    except ValueError as fault:
+        report.add(node, str(fault))
 
 
 def _word(found: nodes.Mapping, key: str, report: Report, what: str) -> str:
@@ -193,7 +228,7 @@ def run(suite: Suite, policy: Policy) -> tuple[Outcome, ...]:
 
 
 def run_case(case: Case, policy: Policy) -> Outcome:
-    context = policy.context(case.role, "test", case.role, case.search_path)
+    context = policy.context(case.role, "test", case.role, case.search_path or default_path(policy.catalog))
     found = explain(context, case.sql)
     actual, why = _actual(found, case.expected.outcome)
     return Outcome(case, _agrees(case.expected, actual), actual, why)

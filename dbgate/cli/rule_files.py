@@ -12,6 +12,7 @@ import click
 from dbgate.packs import PREFIX, UnknownPack, rule_path
 from rules.book import Problem, Rulebook, Severity, load
 from rules.catalog import Catalog
+from rules.ddl import DIALECTS, POSTGRESQL, Server, catalog_from_ddl, default_path
 
 #: only so that `hash` masks can be planned here; no value is masked by these commands
 PLANNING_KEY: Final = b"no value is masked here"
@@ -35,12 +36,18 @@ class RuleFile(click.Path):
 
 config_option = click.option("--config", type=FILE, help="dbgate.yaml: where the live database is.")
 database_option = click.option("--database", help="Which of the settings' databases, when there are several.")
+dialect_option = click.option(
+    "--dialect", type=click.Choice(DIALECTS), help="What --schema is written in.  [default: postgresql]"
+)
+search_path_option = click.option(
+    "--search-path", help="Schemas, separated by commas.  [default: public; on MySQL the default database]"
+)
 schema_option = click.option("--schema", type=FILE, help="DDL that stands for the database: no server is asked.")
 
 
 def with_database(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say what the database holds: --config, --database, --schema."""
-    for option in (schema_option, database_option, config_option):
+    """The options that say what the database holds: --config, --database, --schema, --dialect."""
+    for option in (dialect_option, schema_option, database_option, config_option):
         command = option(command)
     return command
 
@@ -76,13 +83,15 @@ def rules_of(config: Path | None, database: str | None) -> tuple[Path, ...]:
     return chosen_database(config, database).rules
 
 
-def catalog_of(config: Path | None, database: str | None, schema: Path | None) -> Catalog:
+def catalog_of(config: Path | None, database: str | None, schema: Path | None, dialect: str | None = None) -> Catalog:
     """From DDL, else from the live database. Raises ClickException when either cannot be read."""
     if schema is not None:
         try:
-            return parse_ddl(str(schema), text_of(schema))
+            return parse_ddl(str(schema), text_of(schema), Server(dialect or POSTGRESQL))
         except ValueError as fault:
             raise click.ClickException(str(fault)) from fault
+    if dialect is not None:
+        raise click.UsageError("--dialect says what --schema is written in; a live database tells it by itself")
     if config is None:
         raise click.UsageError("say what the database holds: --schema ddl.sql, or --config dbgate.yaml")
     from dbgate.cli.live import live_catalog
@@ -90,12 +99,10 @@ def catalog_of(config: Path | None, database: str | None, schema: Path | None) -
     return live_catalog(config, database)
 
 
-def parse_ddl(name: str, text: str) -> Catalog:
+def parse_ddl(name: str, text: str, server: Server) -> Catalog:
     """Raises ValueError naming file and line."""
-    from rules.postgres.ddl import catalog_from_ddl
-
     try:
-        return catalog_from_ddl(text)
+        return catalog_from_ddl(text, server)
     except ValueError as fault:
         raise ValueError(f"{name}: {fault}") from fault
 
@@ -108,5 +115,8 @@ def text_of(file: Path) -> str:
         raise ValueError(f"{file} is no UTF-8 text: {fault.reason} at byte {fault.start}; save it as UTF-8") from fault
 
 
-def search_path_of(text: str) -> tuple[str, ...]:
+def search_path_of(text: str | None, catalog: Catalog) -> tuple[str, ...]:
+    """What --search-path says, else what a session on the catalog's server begins with."""
+    if text is None:
+        return default_path(catalog)
     return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -19,6 +19,7 @@ from dbgate.cli.rule_files import (
     rulebook_of,
     rules_of,
     search_path_of,
+    search_path_option,
     sources,
     text_of,
     with_database,
@@ -46,7 +47,9 @@ rules.add_command(diff_command)
 @rules.command("check")
 @click.argument("files", nargs=-1, type=RuleFile())
 @with_database
-def check_command(files: tuple[Path, ...], config: Path | None, database: str | None, schema: Path | None) -> None:
+def check_command(
+    files: tuple[Path, ...], config: Path | None, database: str | None, schema: Path | None, dialect: str | None
+) -> None:
     """Name every problem of the rule FILES (merged into one rulebook), each with its place and its mend.
 
     With --config or --schema also the tables, columns and functions that do not exist, and masks that do not fit
@@ -55,7 +58,7 @@ def check_command(files: tuple[Path, ...], config: Path | None, database: str | 
     loaded = load(sources(paths))
     problems = loaded.problems
     if loaded.rulebook is not None and (config or schema):
-        problems += check(loaded.rulebook, catalog_of(config, database, schema))
+        problems += check(loaded.rulebook, catalog_of(config, database, schema, dialect))
     print_problems(problems)
     if loaded.rulebook is None or has_errors(problems):
         sys.exit(1)
@@ -65,24 +68,26 @@ def check_command(files: tuple[Path, ...], config: Path | None, database: str | 
 @rules.command("explain")
 @click.option("--role", required=True, help="The role that asks.")
 @click.option("--rules", "files", multiple=True, type=RuleFile(), help="A rule file or pack:NAME; may be repeated.")
-@click.option("--search-path", default="public", show_default=True, help="Schemas, separated by commas.")
+@search_path_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_database
 @click.argument("sql")
 def explain_command(
     role: str,
     files: tuple[Path, ...],
-    search_path: str,
+    search_path: str | None,
     as_json: bool,
     config: Path | None,
     database: str | None,
     schema: Path | None,
+    dialect: str | None,
     sql: str,
 ) -> None:
     """Show how the gate reads SQL, and each rule's part in the decision. Exit code 1: refused."""
     rulebook = rulebook_of(files or rules_of(config, database))
-    policy = Policy(rulebook, catalog_of(config, database, schema), PLANNING_KEY)
-    found = explain(policy.context(role, database or "", role, search_path_of(search_path)), sql)
+    catalog = catalog_of(config, database, schema, dialect)
+    policy = Policy(rulebook, catalog, PLANNING_KEY)
+    found = explain(policy.context(role, database or "", role, search_path_of(search_path, catalog)), sql)
     if as_json:
         click.echo(json.dumps([as_data(each) for each in found], indent=2, ensure_ascii=False))
     else:
@@ -169,9 +174,9 @@ def _suite_policy(file: Path, suite: Suite) -> Policy | None:
 def _schema(file: Path, suite: Suite) -> Catalog:
     """The catalog of a suite's DDL, there or in a file. Raises ValueError."""
     if not suite.schema_file:
-        return parse_ddl(str(file), suite.schema)
+        return parse_ddl(str(file), suite.schema, suite.server)
     schema_file = file.parent / suite.schema_file
-    return parse_ddl(str(schema_file), text_of(schema_file))
+    return parse_ddl(str(schema_file), text_of(schema_file), suite.server)
 
 
 def _rules_beside(file: Path) -> Path:

@@ -19,6 +19,7 @@ from dbgate.cli.rule_files import (
     catalog_of,
     rulebook_of,
     search_path_of,
+    search_path_option,
     text_of,
     with_database,
 )
@@ -26,6 +27,8 @@ from dbgate.packs import PREFIX
 from dbgate.psql_scripts import texts
 from rules.catalog import Catalog
 from rules.comparing import Aspect, Change, Difference, compare, compare_limits
+from rules.mysql.splitting import statement_texts
+from rules.naming import MYSQL_BRANDS
 from rules.policy import Policy, PolicyContext
 
 #: exit codes, as diff(1) has them
@@ -75,7 +78,7 @@ class Outcome:
     help="A gate's directory: the statements of its local audit log, each for the role that sent it.",
 )
 @click.option("--role", "roles", multiple=True, help="Only these roles; needed with --statements. May be repeated.")
-@click.option("--search-path", default="public", show_default=True, help="Schemas, separated by commas.")
+@search_path_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_database
 def diff_command(
@@ -84,19 +87,21 @@ def diff_command(
     statements: Path | None,
     recorded: Path | None,
     roles: tuple[str, ...],
-    search_path: str,
+    search_path: str | None,
     as_json: bool,
     config: Path | None,
     database: str | None,
     schema: Path | None,
+    dialect: str | None,
 ) -> None:
     """Decide statements under the rulebooks OLD and NEW, and print what changes: refusals, masks, filters, limits.
 
     OLD and NEW: a rule file, pack:NAME, a folder of rule files, or several of these joined by commas. Exit code 0:
     nothing changes, 1: something does, 2: the rules or the statements cannot be read."""
     books = [rulebook_of(rule_paths(text), UNUSABLE) for text in (old, new)]
-    asked = list(_asked(statements, recorded, roles, search_path_of(search_path), database))
-    catalog = _catalog(config, database, schema)
+    _check_asked(statements, recorded, roles)
+    catalog = _catalog(config, database, schema, dialect)
+    asked = list(_asked(statements, recorded, roles, search_path_of(search_path, catalog), database, catalog))
     before, after = (Policy(book, catalog, PLANNING_KEY) for book in books)
     found = outcome(before, after, asked)
     lines = json.dumps(as_data(found), indent=2, ensure_ascii=False) if as_json else "\n".join(tell(found))
@@ -120,12 +125,19 @@ def rule_paths(text: str) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _catalog(config: Path | None, database: str | None, schema: Path | None) -> Catalog:
+def _catalog(config: Path | None, database: str | None, schema: Path | None, dialect: str | None) -> Catalog:
     """As for the other commands; only that exit code 1 would say that something changes."""
     try:
-        return catalog_of(config, database, schema)
+        return catalog_of(config, database, schema, dialect)
     except click.ClickException as fault:
         raise click.UsageError(fault.message) from fault
+
+
+def _check_asked(statements: Path | None, recorded: Path | None, roles: tuple[str, ...]) -> None:
+    if (statements is None) == (recorded is None):
+        raise click.UsageError("say which statements: --statements FILE or --recorded DIRECTORY")
+    if statements is not None and not roles:
+        raise click.UsageError("say for which role: --role NAME")
 
 
 def _asked(
@@ -134,13 +146,10 @@ def _asked(
     roles: tuple[str, ...],
     search_path: tuple[str, ...],
     database: str | None,
+    catalog: Catalog,
 ) -> Iterable[Asked]:
-    if (statements is None) == (recorded is None):
-        raise click.UsageError("say which statements: --statements FILE or --recorded DIRECTORY")
     if statements is not None:
-        if not roles:
-            raise click.UsageError("say for which role: --role NAME")
-        return [Asked(role, text, search_path) for role in roles for text in split(statements)]
+        return [Asked(role, text, search_path) for role in roles for text in split(statements, catalog)]
     assert recorded is not None
     found = [each for each in from_log(recorded, search_path, database) if not roles or each.role in roles]
     if not found:
@@ -148,10 +157,14 @@ def _asked(
     return found
 
 
-def split(file: Path) -> list[str]:
-    """The texts of a file of SQL or a psql script. What cannot be parsed stays one text."""
+def split(file: Path, catalog: Catalog) -> list[str]:
+    """The texts of a file of SQL or, on PostgreSQL, a psql script. What cannot be parsed stays one text."""
     try:
-        found = [versions[0].strip() for versions in texts(text_of(file))]
+        whole = text_of(file)
+        if catalog.dialect in MYSQL_BRANDS:
+            found = statement_texts(whole, catalog.dialect, catalog.server_version)
+        else:
+            found = [versions[0].strip() for versions in texts(whole)]
     except ValueError as fault:
         raise click.UsageError(str(fault)) from fault
     if not found:

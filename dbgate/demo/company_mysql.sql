@@ -1,5 +1,7 @@
 -- The demo's company as MySQL and MariaDB have it. The rows are in company_rows_mysql.sql.
 
+USE shop;
+
 CREATE TABLE customers (
     id          int PRIMARY KEY AUTO_INCREMENT,
     name        varchar(80) NOT NULL,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 from rules.book.checking_filters import check_filter
-from rules.book.model import Masking, Place, Problem, RowFilter, Rule, Rulebook, Severity
+from rules.book.model import Deny, Masking, Place, Problem, RowFilter, Rule, Rulebook, Severity
 from rules.catalog import Catalog, Column, Relation
 from rules.decision import Mask, MaskKind
 from rules.facts import ColumnId
@@ -147,11 +147,17 @@ def _near(word: str, known: Iterable[str]) -> str:
 def _check_function(rule: Rule, pattern: NamePattern, catalog: Catalog, built_in: KnownFunction) -> Iterator[Problem]:
     if pattern.everything or any(pattern.matches(f.schema, f.name) for f in catalog.functions):
         return
-    if pattern.exact and _is_built_in(pattern, built_in):
+    if pattern.exact and (_is_built_in(pattern, built_in) or _denied_elsewhere(rule, pattern)):
         return
     mend = _near(pattern.name.text, (f.name for f in catalog.functions))
     yield _problem(rule, pattern.text, f'rule "{rule.id}": no function matches "{pattern.text}"',
                    _where(pattern), mend, pattern.exact)  # fmt: skip
+
+
+def _denied_elsewhere(rule: Rule, pattern: NamePattern) -> bool:
+    """A deny may name the functions of every server that the rulebook is for: what is not there cannot be called."""
+    known = (_postgres_function, _mysql_function)
+    return isinstance(rule.verb, Deny) and any(_is_built_in(pattern, each) for each in known)
 
 
 def _is_built_in(pattern: NamePattern, built_in: KnownFunction) -> bool:

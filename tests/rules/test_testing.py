@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rules.ddl import catalog_from_ddl as catalog_of_ddl
 from rules.policy import Policy
 from rules.postgres.ddl import catalog_from_ddl
 from rules.testing import Expected, Outcome, Suite, read_suite, run
@@ -112,3 +113,41 @@ def test_faulty_test_files(text: str, expected: str) -> None:
 def test_any_text_gives_problems_never_an_exception(text: str | bytes) -> None:
     found, problems = read_suite("t", text)
     assert (found is None) == bool(problems)
+
+
+MYSQL_DDL = "CREATE TABLE people (id int, email varchar(9)); CREATE TABLE hr.staff (id int)"
+
+
+@pytest.mark.parametrize("dialect", ["mysql", "mariadb"])
+@pytest.mark.parametrize("case", [
+    "{sql: 'SELECT `email` AS x FROM people # all', expect: {mask: [x]}}",
+    "{sql: SELECT id FROM shop.people, expect: allow}",
+    "{sql: SELECT id FROM staff, search_path: hr, role: dba, expect: allow}",
+    "{sql: SELECT id FROM staff, expect: {deny: 'dbgate:unknown-relation'}}",
+])  # fmt: skip
+def test_cases_on_mysql(dialect: str, case: str) -> None:
+    found = suite(f"  case: {case}\n", f"dialect: {dialect}\ndatabase: shop\nserver_version: '10.11'\nrole: agent\n")
+    rules = book(
+        "rules:\n  - {id: a, roles: [agent], allow: {statements: [select], tables: [people]}}\n"
+        "  - {id: m, roles: [agent], mask: {columns: [people.email], with: redact}}\n"
+        "  - {id: d, roles: [dba], allow: {statements: ['*'], tables: ['*.*']}}\n"
+    )
+    (outcome,) = run(found, Policy(rules, catalog_of_ddl(MYSQL_DDL, found.server), b"k"))
+    assert outcome.passed, outcome
+
+
+@pytest.mark.parametrize(
+    ("top", "what"),
+    [
+        ("dialect: mysq", 'unknown dialect "mysq"'),
+        ("database: shop", "database belongs to MySQL and MariaDB"),
+        ("{dialect: postgresql, server_version: '17'}", "server_version belongs to MySQL and MariaDB"),
+        ("{dialect: mysql, server_version: new}", '"new" is no version of a server'),
+        ("{dialect: mysql, server_version: 10.11}", "put it in quotes"),
+    ],
+)
+def test_a_server_that_there_is_not(top: str, what: str) -> None:
+    lines = top.strip("{}").replace(", ", "\n")
+    found, problems = read_suite("t.test.yaml", f"{lines}\nrole: r\ncases: [{{sql: SELECT 1, expect: allow}}]")
+    assert found is None
+    assert any(what in str(problem) for problem in problems), problems

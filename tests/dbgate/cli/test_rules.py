@@ -150,3 +150,50 @@ class TestTest:
 
     def test_no_tests_is_a_failure(self, tmp_path: Path) -> None:
         assert call("test", str(tmp_path)).exit_code == 1
+
+
+MYSQL_DDL = """\
+USE shop;
+CREATE TABLE customers (id int unsigned, `email` text) ENGINE=InnoDB;
+CREATE TABLE api_keys (id int);
+"""
+
+
+class TestOnMySQL:
+    @pytest.fixture
+    def shop(self, shop: Path) -> Path:
+        (shop / "shop.yaml").write_text(RULES.replace("public.*", "shop.*"))
+        (shop / "shop.sql").write_text(MYSQL_DDL)
+        (shop / "shop.test.yaml").write_text(f"dialect: mysql\n{TESTS}")
+        return shop
+
+    @pytest.mark.parametrize("dialect", ["mysql", "mariadb"])
+    def test_check(self, shop: Path, dialect: str) -> None:
+        result = call("check", "shop.yaml", "--schema", "shop.sql", "--dialect", dialect)
+        assert result.output == "3 rules in 1 file: no problem\n"
+        result = call("check", "shop.yaml", "--schema", "shop.sql")
+        assert (result.exit_code, "shop.sql: line 1" in result.output) == (1, True)
+
+    def test_explain_begins_in_the_default_database(self, shop: Path) -> None:
+        result = call("explain", "--role", "agent", "--rules", "shop.yaml", "--schema", "shop.sql", "--dialect",
+                      "mysql", "SELECT `email` FROM customers # all")  # fmt: skip
+        assert (result.exit_code, "shop.customers.email" in result.output) == (0, True)
+
+    def test_a_live_database_tells_its_dialect_by_itself(self, shop: Path) -> None:
+        result = call("check", "shop.yaml", "--config", "shop.yaml", "--dialect", "mysql")
+        assert (result.exit_code, "says what --schema is written in" in result.output) == (2, True)
+
+    def test_cases(self, shop: Path) -> None:
+        assert call("test").output == "2 passed, 0 failed\n"
+
+    def test_the_line_of_a_schema_that_is_not_understood(self, shop: Path) -> None:
+        (shop / "shop.sql").write_text("CREATE TABLE t (a int);\nALTER TABLE t DROP z;\n")
+        result = call("test")
+        assert (result.exit_code, 'shop.sql: line 2: the table has no column "z"' in result.output) == (1, True)
+
+    def test_diff(self, shop: Path) -> None:
+        (shop / "new.yaml").write_text((shop / "shop.yaml").read_text().replace("keep_last: 4", "keep_last: 2"))
+        (shop / "asked.sql").write_text("SELECT `email` FROM customers; SELECT 1 # all\n")
+        result = call("diff", "shop.yaml", "new.yaml", "--statements", "asked.sql", "--role", "agent", "--schema",
+                      "shop.sql", "--dialect", "mysql")  # fmt: skip
+        assert "2 statements: 1 masked otherwise" in result.output
