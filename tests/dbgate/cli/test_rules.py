@@ -197,3 +197,13 @@ class TestOnMySQL:
         result = call("diff", "shop.yaml", "new.yaml", "--statements", "asked.sql", "--role", "agent", "--schema",
                       "shop.sql", "--dialect", "mysql")  # fmt: skip
         assert "2 statements: 1 masked otherwise" in result.output
+
+    @pytest.mark.parametrize("verb", ["deny", "allow"])
+    def test_functions_of_the_other_server_may_be_denied_alone(self, shop: Path, verb: str) -> None:
+        (shop / "f.yaml").write_text(f"rules: [{{id: f, roles: [a], {verb}: {{functions: [pg_read_file]}}}}]\n")
+        result = call("check", "f.yaml", "--schema", "shop.sql", "--dialect", "mysql")
+        assert ('no function matches "pg_read_file"' in result.output) == (verb == "allow")
+
+    def test_the_demos_cases_hold(self) -> None:
+        demo = Path(__file__).parents[3] / "dbgate" / "demo"
+        assert call("test", str(demo / "rulebook_mysql.test.yaml")).output == "24 passed, 0 failed\n"
