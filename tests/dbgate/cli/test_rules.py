@@ -200,7 +200,9 @@ class TestOnMySQL:
 
     @pytest.mark.parametrize("verb", ["deny", "allow"])
     def test_functions_of_the_other_server_may_be_denied_alone(self, shop: Path, verb: str) -> None:
-        (shop / "f.yaml").write_text(f"rules: [{{id: f, roles: [a], {verb}: {{functions: [pg_read_file]}}}}]\n")
+        (shop / "f.yaml").write_text(
+            f"version: 1\nrules: [{{id: f, roles: [a], {verb}: {{functions: [pg_read_file]}}}}]\n"
+        )
         result = call("check", "f.yaml", "--schema", "shop.sql", "--dialect", "mysql")
         assert ('no function matches "pg_read_file"' in result.output) == (verb == "allow")
 
