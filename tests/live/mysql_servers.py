@@ -214,7 +214,8 @@ def _own_server(
     base.chmod(0o777)  # the server's own account puts its socket here
     port, log = free_port(), base / "server.log"
     words = {**options, **_own_options(base, authority, port)}
-    command = [programs.server, "--no-defaults", *programs.places, *_user_option(owner), f"--datadir={data}"]
+    command: list[str | Path] = [programs.server, "--no-defaults", *programs.places, *_user_option(owner)]
+    command += [f"--datadir={data}"]
     command += _as_options(words)
     with log.open("wb") as file:
         process = subprocess.Popen(
