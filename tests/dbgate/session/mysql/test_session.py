@@ -487,17 +487,3 @@ def test_a_server_that_says_goodbye() -> None:
     goodbye = encode(Err(4031, "HY000", b"The client was disconnected by the server because of inactivity").encode(), 0)
     assert talk.session.upstream_sent(goodbye, 2).to_client == goodbye
     assert talk.session.upstream_lost("end of file", 3).to_client == b""
-
-
-# ---------------------------------------------------------------- another user
-
-
-@pytest.mark.parametrize(("login", "ends"), [(LOGIN, True), (MARIADB, False)])
-def test_a_change_of_user_fails_as_in_the_server(login: SessionLogin, ends: bool) -> None:
-    talk = Talk(login=login)
-    outcome = talk.session.client_sent(packet(commands.ChangeUser(b"agent\0\0shop\0")) + query("SELECT 1"), 1)
-    told = decode_err(outcome.to_client[4:])
-    assert (told.errno, told.sqlstate) == (1045, "28000")
-    assert b"open a new connection as the other user" in told.message
-    assert outcome.to_upstream == (packet(commands.Quit()) if ends else query("SELECT 1"))
-    assert any(isinstance(wish, CloseSession) for wish in outcome.wishes) is ends
