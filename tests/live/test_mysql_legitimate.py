@@ -12,6 +12,9 @@ from tests.live.mysql_listeners import DIRECT, Listener, cases, create_databases
 from tests.live.mysql_needed import needed_mysql
 from tests.live.mysql_servers import Brand, MysqlServer
 
+#: Minutes on a small machine: part of the longer run (`-m fuzz`).
+pytestmark = pytest.mark.fuzz
+
 LEGITIMATE = cases("legitimate_mysql.yaml")
 
 

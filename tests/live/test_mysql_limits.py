@@ -18,6 +18,9 @@ from tests.live.gate import CLIENT_PASSWORD, Gate, Upstream, await_true, verifie
 from tests.live.mysql_needed import needed_mysql
 from tests.live.mysql_servers import Brand, MysqlServer
 
+#: Minutes on a small machine: part of the longer run (`-m fuzz`).
+pytestmark = pytest.mark.fuzz
+
 ALLOW = 'version: 1\nrules:\n  - id: all\n    allow: {statements: ["*"], tables: ["*"], functions: ["*"]}\n'
 MASK = "  - id: hide\n    roles: [agent]\n    mask: {columns: [big.ssn], with: redact}\n"
 LABELS = "labels: {secret: [big.ssn]}\n"

@@ -16,6 +16,9 @@ from tests.live.gate import CLIENT_PASSWORD, Gate, Upstream
 from tests.live.mysql_needed import needed_mysql
 from tests.live.mysql_servers import Brand, MysqlServer
 
+#: Minutes on a small machine: part of the longer run (`-m fuzz`).
+pytestmark = pytest.mark.fuzz
+
 DATABASE: Final = "pipelined"
 WORLD: Final = """
 CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(200), email VARCHAR(80));

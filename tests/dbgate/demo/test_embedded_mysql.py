@@ -80,7 +80,8 @@ def test_nobody_gets_in_without_the_password(server: Mysql) -> None:
 
 
 @pytest.mark.live
-def test_nothing_is_left_behind() -> None:
+def test_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(ENVIRONMENT, raising=False)
     if embedded_mysql._find(embedded_mysql.SERVERS) is None:
         pytest.skip("no MySQL or MariaDB is installed")
     embedded = EmbeddedMysql()
